@@ -1,0 +1,1 @@
+"""Numbered plain SQL with up and down; a file never changes after it has landed."""
