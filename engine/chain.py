@@ -1,0 +1,53 @@
+"""The ledger's chain: each row carries a hash over itself and the row before it.
+
+A row that is changed, taken out or put in later breaks the chain from there on, for anyone who
+recomputes it. The hash is SHA-256 (FIPS 180-4) over the previous row's hash followed by the row's
+content as a MessagePack array in the order of ``LedgerRow``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from uuid import UUID
+
+import msgspec
+
+GENESIS = bytes(32)
+"""What stands before a resource's first row."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+
+class LedgerRow(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """One ticket and its outcome: the content of a ledger row, in the order in which it is hashed."""
+
+    resource: int
+    ticket: int
+    request_id: UUID
+    kind: str
+    start_time: datetime | None
+    end_time: datetime | None
+    places: int | None
+    capacity: int | None
+    subject: UUID | None
+    outcome: str
+    reason: str | None
+    booking: UUID | None
+    clashes: tuple[UUID, ...]
+    first_ticket: int | None
+    joined_at: datetime
+    decided_at: datetime
+
+
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+
+
+def row_hash(previous: bytes, row: LedgerRow) -> bytes:
+    """Chain a row to the one before it.
+
+    previous  the hash of the resource's row with the next lower ticket, GENESIS for the first.
+
+    Returns 32 bytes.
+    """
+    return sha256(previous + _encoder.encode(row)).digest()

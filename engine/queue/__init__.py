@@ -1,0 +1,1 @@
+"""Redis: join, take, reply, trim."""

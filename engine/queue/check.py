@@ -1,0 +1,58 @@
+"""Does Redis keep what a queue must keep? Asked once, at start."""
+
+from __future__ import annotations
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from engine.errors import StartupRefused
+from engine.queue.client import open_client
+
+OLDEST = (7, 0)
+
+
+async def check_redis(url: str) -> None:
+    """Raises StartupRefused where a setting of the server breaks a guarantee, or it does not answer."""
+    client = open_client(url)
+    try:
+        await _check(client)
+    except RedisError as error:
+        raise StartupRefused(f"Redis at REDIS_URL cannot be asked: {str(error).rstrip('.')}.") from error
+    finally:
+        await client.aclose()
+
+
+async def _check(client: Redis) -> None:
+    server = await client.info("server")
+    version = str(server.get("valkey_version", server["redis_version"]))
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST:
+        raise StartupRefused(f"Redis is version {version}; it must be 7.0 or later, or Valkey.")
+    policy = (await client.info("memory"))["maxmemory_policy"]
+    if policy != "noeviction":
+        raise StartupRefused(
+            f"Redis runs with maxmemory-policy {policy}; it must be noeviction: it would throw tickets away."
+        )
+    if not (await client.info("persistence"))["aof_enabled"]:
+        raise StartupRefused("Redis runs with appendonly no; it must be yes: a restart would lose accepted commands.")
+    if not await has_waitaof(client) and await _appendfsync(client) != "always":
+        raise StartupRefused(
+            f"Redis {version} has no WAITAOF and runs without appendfsync always; it needs one of the two, "
+            "or an accepted command could be lost in a power cut."
+        )
+
+
+async def has_waitaof(client: Redis) -> bool:
+    """Whether the server can say that what it was told is on disk (Redis 7.2, Valkey)."""
+    try:
+        await client.execute_command("WAITAOF", 0, 0, 1)  # type: ignore[no-untyped-call]
+    except ResponseError:
+        return False
+    return True
+
+
+async def _appendfsync(client: Redis) -> str:
+    try:
+        answer = await client.config_get("appendfsync")
+    except ResponseError:
+        return "unknown"
+    return str(answer.get("appendfsync", "unknown"))

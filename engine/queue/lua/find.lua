@@ -1,0 +1,14 @@
+-- Look a queued command up by its request id, and mark it withdrawn if asked.
+-- ARGV: request id, 1 to withdraw
+-- Returns ticket and last ticket decided, or nothing if it is not queued (any more).
+local place = redis.call('GET', 'fc:request:' .. ARGV[1])
+if not place then return {} end
+local field, resource = string.sub(place, 1, 16), string.sub(place, 17)
+local state = 'fc:state:' .. resource
+local found = redis.call('HMGET', state, field, 'next')
+if not found[1] or string.sub(found[1], 9) ~= ARGV[1] then return {} end
+if ARGV[2] == '1' then
+    redis.call('SADD', 'fc:withdrawn:' .. resource, ARGV[1])
+    redis.call('HSET', state, 'marked', '1')
+end
+return {(struct.unpack('>I8', found[1])), decided(resource, tonumber(found[2]))}

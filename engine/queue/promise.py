@@ -1,0 +1,84 @@
+"""Before a caller is sent away with an address: the command is on disk, and can be found there.
+
+WAITAOF waits for what *its own connection* wrote, so the address is written on that connection just
+before: whatever was written earlier, by whomever, is on disk with it. One call serves all that wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+from redis.exceptions import RedisError
+
+from engine.errors import Unavailable
+from engine.queue import scripts
+from engine.queue.client import open_client
+from engine.tasks import end_tasks
+
+ON_DISK_WITHIN_MS = 4_000
+"""With ``appendfsync everysec`` the disk is written to once a second, and a busy one may take another."""
+
+logger = logging.getLogger(__name__)
+
+
+class Promiser:
+    """Makes 202 true for the requests of one API process."""
+
+    def __init__(self, redis_url: str) -> None:
+        # A connection of its own: a WAITAOF holds everything behind it up.
+        self._client = open_client(redis_url, timeout_s=ON_DISK_WITHIN_MS / 1000 + 1)
+        self._redis = self._client.client()
+        self._waitaof = True
+        self._pending: list[tuple[tuple[UUID, int, bytes], asyncio.Future[None]]] = []
+        self._kick = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, *, waitaof: bool) -> None:
+        """Begin. Without WAITAOF the server runs ``appendfsync always``: what it answered is on disk."""
+        self._waitaof = waitaof
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; promises under way fail."""
+        await end_tasks([self._task])
+        self._settle([future for _, future in self._pending], Unavailable("this process stops"))
+        await self._redis.aclose()
+        await self._client.aclose()
+
+    async def promise(self, request_id: UUID, resource: int, field: bytes) -> None:
+        """Return when the command is on disk and findable. Raises Unavailable where that is not known."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pending.append(((request_id, resource, field), future))
+        self._kick.set()
+        await future
+
+    async def _run(self) -> None:
+        while True:
+            await self._kick.wait()
+            self._kick.clear()
+            batch, self._pending = self._pending, []
+            error: Unavailable | None = None
+            try:
+                await scripts.address(self._redis, [command for command, _ in batch])
+                if self._waitaof:
+                    on_disk, _ = await self._redis.execute_command(  # type: ignore[no-untyped-call]
+                        "WAITAOF", 1, 0, ON_DISK_WITHIN_MS
+                    )
+                    if not on_disk:
+                        error = Unavailable("the queue is not on disk yet; send the request again")
+            except (RedisError, OSError, TimeoutError) as trouble:
+                logger.warning("a promise could not be made", extra={"error": repr(trouble)})
+                error = Unavailable("the queue cannot be asked; send the request again")
+            self._settle([future for _, future in batch], error)
+
+    @staticmethod
+    def _settle(futures: list[asyncio.Future[None]], error: Unavailable | None) -> None:
+        for future in futures:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)

@@ -1,0 +1,210 @@
+"""Where a read goes: to the replica while it is near enough to the primary, else to the primary.
+
+How near the replica is, is measured, not believed. Every MEASURE_S the primary is asked how far its
+log is written, and the replica how far it has replayed it. The replica holds everything that was
+committed at the last instant whose place in the log it has passed: that instant is ``as_of``, and its
+age bounds how stale an answer is. The age is taken on this process's monotonic clock, from before the
+primary was asked, so clocks that differ cannot make it look younger.
+
+States, of which there are two:
+
+- *near*: ``as_of`` is known and younger than the bound. Reads go to the replica.
+- *passed over*: everything else. Reads go to the primary.
+
+What happens when a part dies: a replica that is killed, cut off or frozen fails one read, which the
+primary then answers, and is passed over at once, until a measurement reaches it again. One that stands
+still while the primary goes on ages past the bound. Where the primary does not answer the measurement,
+nothing shows that the replica is near: it ages too, and the read says that the primary is unavailable.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, Literal, TypeVar
+
+from engine.config import Config
+from engine.errors import EngineError, Unavailable
+from engine.store.pools import READ_TIMEOUT_S, Connection, Pool
+from engine.store.reading import ask, open_within, replayed_until, written_until
+from engine.tasks import end_tasks
+
+logger = logging.getLogger(__name__)
+
+MEASURE_S = 0.25
+"""How often the lag is measured."""
+REPLICA_TIMEOUT_S = 0.5
+"""How long the replica may take for an answer before the primary is asked instead."""
+CONNECT_TIMEOUT_S = 1.0
+"""How long the measuring waits for a new connection. No request waits for it."""
+SEEN_WAIT_S = 0.2
+"""How long a read waits for the replica to reach what the caller has seen."""
+SEEN_PAUSE_S = 0.005
+"""The first pause between two looks for it; each is twice as long as the one before."""
+MARKS = 256
+"""How many places in the log are remembered that the replica has not passed yet."""
+
+Value = TypeVar("Value")
+Query = Callable[[Connection], Awaitable[Value | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the primary's log, and when it was there.
+
+    at        the primary's clock.
+    asked_at  this process's monotonic clock, before the primary was asked.
+    """
+
+    at: datetime
+    asked_at: float
+    position: int
+
+    @property
+    def age_ms(self) -> int:
+        """Milliseconds since then, rounded up."""
+        return int((time.monotonic() - self.asked_at) * 1000) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Value]):
+    """What was read, and how old it may be.
+
+    as_of         everything that was committed by then is in it. None: it comes from the primary, and is
+                  as new as the clock that was read with it.
+    staleness_ms  how long ago ``as_of`` is at most; 0 from the primary.
+    """
+
+    value: Value
+    source: Literal["replica", "primary"]
+    as_of: datetime | None = None
+    staleness_ms: int = 0
+
+
+class Reader:
+    """Reads for one API process."""
+
+    def __init__(self, primary: Pool, config: Config) -> None:
+        self._primary = primary
+        self._config = config
+        self._replica: Pool | None = None
+        self._as_of: Mark | None = None
+        self._marks: list[Mark] = []
+        self._watching: asyncio.Task[None] | None = None
+        self._probes: dict[str, Pool] = {}
+        self._trouble: str | None = None
+
+    async def start(self) -> None:
+        """Begin to measure. A replica that cannot be reached does not hold up the start."""
+        if self._config.replica_url is not None:
+            self._watching = asyncio.create_task(self._watch(self._config.replica_url))
+
+    async def stop(self) -> None:
+        """Close the connections that this reader opened."""
+        await end_tasks([self._watching])
+        self._as_of = None
+        for pool in (self._replica, *self._probes.values()):
+            if pool is not None:
+                pool.terminate()
+
+    @property
+    def lag_ms(self) -> int | None:
+        """How far the replica is behind at most. None: there is none, or it cannot be reached."""
+        return None if self._as_of is None else self._as_of.age_ms
+
+    async def read(self, query: Query[Value], *, fresh: Callable[[Value], bool] | None = None) -> Answer[Value | None]:
+        """Ask the replica if it is near enough, else the primary.
+
+        query  one statement. None from the replica may be too new for it, so the primary is asked too.
+        fresh  says whether an answer holds what the caller has seen before; the replica is given
+               SEEN_WAIT_S to reach it.
+
+        Raises Unavailable where the primary is needed and does not answer.
+        """
+        answer = await self._from_replica(query, fresh)
+        if answer is not None:
+            return answer
+        value = await ask(self._primary, query, within_s=READ_TIMEOUT_S)
+        return Answer(value, source="primary")
+
+    async def _from_replica(
+        self, query: Query[Value], fresh: Callable[[Value], bool] | None
+    ) -> Answer[Value | None] | None:
+        """Ask the replica. None: the primary must be asked."""
+        pause, until = SEEN_PAUSE_S, time.monotonic() + SEEN_WAIT_S
+        while (replica := self._replica) is not None and (as_of := self._near()) is not None:
+            try:
+                value = await ask(replica, query, within_s=REPLICA_TIMEOUT_S)
+            except Exception as error:  # noqa: BLE001  # whatever is wrong there, the primary answers, and shows a bug too
+                await self._pass_over(error)
+                return None
+            if value is not None and (fresh is None or fresh(value)):
+                return Answer(value, source="replica", as_of=as_of.at, staleness_ms=as_of.age_ms)
+            if fresh is None or time.monotonic() + pause > until:
+                return None
+            await asyncio.sleep(pause)
+            pause *= 2
+        return None
+
+    def _near(self) -> Mark | None:
+        """The mark that bounds how stale the replica is now, or None where it is to be passed over."""
+        as_of = self._as_of
+        return as_of if as_of is not None and as_of.age_ms <= self._config.replica_lag_bound_ms else None
+
+    async def _pass_over(self, error: Exception) -> None:
+        """Send everybody to the primary until the replica is measured again, then on new connections."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            logger.warning("the replica is passed over", extra={"error": str(error)})
+        if self._as_of is not None and self._replica is not None:
+            await self._replica.expire_connections()
+        self._as_of = None
+
+    async def _watch(self, url: str) -> None:
+        """Measure for as long as the reader lives."""
+        pause_s = min(MEASURE_S, self._config.replica_lag_bound_ms / 1000 / 4)
+        while True:
+            with contextlib.suppress(EngineError):  # then nothing shows that the replica is near: it ages
+                await self._mark()
+            try:
+                await self._measure(url)
+            except Exception as error:  # noqa: BLE001  # whatever is wrong there, the measuring must go on
+                await self._pass_over(error)
+            await asyncio.sleep(pause_s)
+
+    async def _mark(self) -> None:
+        """Note how far the primary's log is written. Where many notes are open, every second one will do."""
+        probe = await self._probe("primary", self._config.database_url)
+        asked_at = time.monotonic()
+        at, position = await ask(probe, written_until, within_s=REPLICA_TIMEOUT_S)
+        if len(self._marks) >= MARKS:
+            del self._marks[::2]
+        self._marks.append(Mark(at=at, asked_at=asked_at, position=position))
+
+    async def _measure(self, url: str) -> None:
+        """Find the last mark that the replica has passed."""
+        position = await ask(await self._probe("replica", url), replayed_until, within_s=REPLICA_TIMEOUT_S)
+        if position is None:
+            raise Unavailable("REPLICA_URL names a server that is no replica")
+        if self._replica is None:
+            self._replica = await open_within(
+                url, size=self._config.read_pool_size, name="firstcome read", within_s=CONNECT_TIMEOUT_S
+            )
+        passed = [mark for mark in self._marks if mark.position <= position]
+        if passed:
+            self._marks = [mark for mark in self._marks if mark.position > position]
+            self._as_of = passed[-1]
+            self._trouble = None
+
+    async def _probe(self, role: str, url: str) -> Pool:
+        """A connection for measuring alone: it must not wait behind reads, which would look like lag."""
+        if role not in self._probes:
+            self._probes[role] = await open_within(
+                url, size=1, name=f"firstcome lag of {role}", within_s=CONNECT_TIMEOUT_S
+            )
+        return self._probes[role]

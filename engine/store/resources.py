@@ -1,0 +1,77 @@
+"""Resources: made, read and listed. What changes a resource later goes through its queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from engine.store import sql
+from engine.store.pools import Connection
+
+
+@dataclass(slots=True, frozen=True)
+class Resource:
+    """What can be booked.
+
+    resource     the number it has inside.
+    resource_id  its public name.
+    last_ticket  the last ticket decided.
+    """
+
+    resource: int
+    resource_id: str
+    name: str
+    time_zone: str
+    capacity: int
+    version: int
+    last_ticket: int
+    created_at: datetime
+
+
+async def create_resource(
+    connection: Connection, *, resource_id: str, name: str, time_zone: str, capacity: int
+) -> Resource | None:
+    """Make a resource.
+
+    Returns None where ``resource_id`` is taken.
+    """
+    row = await connection.fetchrow(sql("create_resource"), resource_id, name, time_zone, capacity)
+    return None if row is None else _resource(row)
+
+
+async def find_resource(connection: Connection, resource_id: str) -> Resource | None:
+    """Read a resource by its public name. None: there is none."""
+    row = await connection.fetchrow(sql("find_resource"), resource_id)
+    return None if row is None else _resource(row)
+
+
+async def list_resources(connection: Connection, *, after: int, limit: int) -> list[Resource]:
+    """Read the resources that were made after the one with the number ``after``, oldest first."""
+    return [_resource(row) for row in await connection.fetch(sql("list_resources"), after, limit)]
+
+
+async def resource_numbers(connection: Connection, resource_ids: Sequence[str]) -> dict[str, int]:
+    """Look up the numbers of resources, which never change. What does not exist is missing."""
+    rows = await connection.fetch(sql("resource_numbers"), resource_ids)
+    return {row["resource_id"]: row["id"] for row in rows}
+
+
+async def resource_names(connection: Connection, resources: Sequence[int]) -> dict[int, str]:
+    """Look up the public names of resources, which never change. What does not exist is missing."""
+    return {row["id"]: row["resource_id"] for row in await connection.fetch(sql("resource_names"), resources)}
+
+
+def _resource(row: asyncpg.Record) -> Resource:
+    return Resource(
+        resource=row["id"],
+        resource_id=row["resource_id"],
+        name=row["name"],
+        time_zone=row["time_zone"],
+        capacity=row["capacity"],
+        version=row["version"],
+        last_ticket=row["last_ticket"],
+        created_at=row["created_at"],
+    )

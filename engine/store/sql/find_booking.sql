@@ -1,0 +1,11 @@
+-- Read a booking with the public name of its resource.
+-- $1 booking id
+-- Zero rows: there is none.
+SELECT
+    booking.id, booking.resource, resource.resource_id,
+    lower(booking.during) AS start_time, upper(booking.during) AS end_time,
+    booking.places, booking.status, booking.ticket, booking.request_id, booking.created_at, booking.ended_at,
+    booking.cancellation_reason, booking.rescheduled_to, booking.rescheduled_from, booking.version
+FROM booking
+JOIN resource ON resource.id = booking.resource
+WHERE booking.id = $1

@@ -1,0 +1,6 @@
+-- Read a resource.
+-- $1 public name
+-- Zero rows: there is none.
+SELECT id, resource_id, name, time_zone, capacity, version, last_ticket, created_at
+FROM resource
+WHERE resource_id = $1

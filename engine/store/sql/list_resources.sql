@@ -1,0 +1,7 @@
+-- Read a page of resources, oldest first.
+-- $1 the number after which the page begins  $2 rows at most
+SELECT id, resource_id, name, time_zone, capacity, version, last_ticket, created_at
+FROM resource
+WHERE id > $1
+ORDER BY id
+LIMIT $2

@@ -1,0 +1,108 @@
+"""The next free times after a refusal: advice, from the replica, once for many.
+
+When a launch opens, thousands are refused the same time within a second. The first of them looks, those
+that come while it looks wait for it, and those that come within REMEMBERED_S get what it found.
+Advice is worth little waiting and no error: after WAIT_S, and on any trouble, there is none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import takewhile
+
+from engine.errors import EngineError
+from engine.reader import Reader
+from engine.rules.free_time import STEP, Interval, free_intervals, next_starts, suggestion_window
+from engine.store.availability import StandingClaims, standing_claims
+from engine.tasks import end_tasks
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 0.25
+"""How long a refused request waits for suggestions."""
+REMEMBERED_S = 1.0
+"""How long an answer serves for equal questions, counted from the question."""
+QUESTIONS = 1_000
+"""How many different questions are under way or remembered at most; past that there is no advice."""
+
+Question = tuple[int, datetime, timedelta, int]
+
+
+class Suggestions:
+    """Free times near a refused one."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._asked: dict[Question, tuple[float, asyncio.Task[list[Interval]]]] = {}
+
+    async def next_slots(self, resource: int, start: datetime, length: timedelta, places: int) -> list[Interval]:
+        """Find at most five free times of the same length, from ``start`` (or now) on, within 90 days.
+
+        start  the start that was refused; it is not suggested again, as the replica may not know yet
+               that it is taken.
+
+        Returns the times in order; nothing where there are none or they were not found in time.
+        """
+        looking = self._look((resource, start, length, places))
+        if looking is None:
+            return []
+        if not looking.done():
+            await asyncio.wait({looking}, timeout=WAIT_S)
+        return looking.result() if looking.done() and not looking.cancelled() else []
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        await end_tasks(task for _, task in self._asked.values())
+        self._asked.clear()
+
+    def _look(self, question: Question) -> asyncio.Task[list[Interval]] | None:
+        """The look-up for a question: the one under way or remembered, or a new one. None: there are too many."""
+        now = time.monotonic()
+        self._forget(now)
+        if question not in self._asked:
+            if len(self._asked) >= QUESTIONS:
+                return None
+            self._asked[question] = (now, asyncio.create_task(self._answer(*question)))
+        return self._asked[question][1]
+
+    def _forget(self, now: float) -> None:
+        """Drop the answers that are too old. All stand in the order in which they were asked for."""
+        old = takewhile(lambda asked: now - asked[1][0] >= REMEMBERED_S, self._asked.items())
+        for question in [question for question, (_, looking) in old if looking.done()]:
+            del self._asked[question]
+
+    async def _answer(self, resource: int, start: datetime, length: timedelta, places: int) -> list[Interval]:
+        """Find the times; on trouble, which must not turn a refusal into an error, there are none."""
+        try:
+            return await self._find(resource, start, length, places)
+        except OverflowError:  # the calendar ends within the 90 days
+            return []
+        except EngineError as error:
+            logger.warning("no suggestions", extra={"resource": resource, "error": str(error)})
+        except Exception:
+            logger.exception("no suggestions", extra={"resource": resource})
+        return []
+
+    async def _find(self, resource: int, start: datetime, length: timedelta, places: int) -> list[Interval]:
+        claims = await self._claims(resource, suggestion_window(start, length, now=start))
+        if claims is not None and claims.now > start:
+            claims = await self._claims(resource, suggestion_window(start, length, now=claims.now))
+        if claims is None:
+            return []
+        free = free_intervals(
+            claims.taken,
+            start=start + STEP,
+            end=suggestion_window(start, length, now=claims.now)[1],
+            capacity=claims.capacity,
+            places=places,
+            now=claims.now,
+        )
+        return next_starts(free, wished=start, length=length, now=claims.now)
+
+    async def _claims(self, resource: int, window: Interval) -> StandingClaims | None:
+        query = partial(standing_claims, resource=resource, start=window[0], end=window[1])
+        return (await self._reader.read(query)).value
