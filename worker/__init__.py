@@ -1,0 +1,1 @@
+"""arq processes that run turns. They know how to run, and decide nothing."""
