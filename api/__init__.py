@@ -1,0 +1,1 @@
+"""HTTP over Litestar: decode, join the queue, wait, answer."""

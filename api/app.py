@@ -1,0 +1,115 @@
+"""The API, put together here and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, Response, Router
+from litestar.exceptions import HTTPException
+
+from api.availability import AvailabilityController
+from api.bookings import BookingController
+from api.callers import request_tag
+from api.docs import DocumentationController
+from api.gathering import Gathering, look_up_in
+from api.health import HealthController
+from api.http import REQUEST_TAG, Call, ClientGone, problem_answer, routable_path, tagging
+from api.parts import Parts
+from api.problems import Problem, http_problem, problem_of
+from api.requests import RequestController
+from api.resources import ResourceController
+from api.routing import Routes
+from engine.config import Config
+from engine.reader import Reader
+from engine.store.idempotency import find_keys
+from engine.store.pools import open_pool
+from engine.suggestions import Suggestions
+
+logger = logging.getLogger(__name__)
+
+ROOT = "/api/v1"
+CONTROLLERS = (
+    ResourceController,
+    BookingController,
+    AvailabilityController,
+    RequestController,
+    HealthController,
+)
+
+
+class Api(Litestar):
+    """Litestar, with what it does not do by itself.
+
+    A name in a path may have slashes in it, HEAD is answered where GET is, and the answers of the framework's
+    own carry the id of the request, too.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Take a request."""
+        if scope["type"] == "http":
+            if b"%2" in scope["raw_path"]:
+                scope["path"] = routable_path(scope["raw_path"])
+            if scope["method"] == "OPTIONS":
+                send = tagging(send, scope)
+            elif scope["method"] == "HEAD":
+                scope = {**scope, "method": "GET"}  # the server leaves the body out
+        await super().__call__(scope, receive, send)
+
+
+def create_app(config: Config) -> Api:
+    """Put the API together. Nothing is opened before it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state["parts"] = await _open_parts(config, stack)
+            yield
+
+    return Api(
+        route_handlers=[Router(ROOT, route_handlers=list(CONTROLLERS)), DocumentationController],
+        lifespan=[lifespan],
+        exception_handlers={Exception: answer_error},
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+async def _open_parts(config: Config, stack: AsyncExitStack) -> Parts:
+    """Open what the handlers work with; ``stack`` closes it again, in the reverse order."""
+    from engine.opening import open_intake  # noqa: PLC0415  # it brings both modes, and only one will run
+
+    primary = await open_pool(config.database_url, size=config.read_pool_size, name="firstcome api")
+    stack.push_async_callback(primary.close)
+    intake = await open_intake(config, primary)
+    reader = Reader(primary, config)
+    await reader.start()
+    stack.push_async_callback(reader.stop)
+    await intake.start()
+    stack.push_async_callback(intake.stop)
+    suggestions = Suggestions(reader)
+    keys = Gathering(look_up_in(primary, find_keys))
+    stack.push_async_callback(suggestions.stop)
+    return Parts(config, primary, intake, Routes(primary), keys, reader, suggestions)
+
+
+def answer_error(call: Call, error: Exception) -> Response[bytes]:
+    """Answer with the problem that an error is. What is no problem is a bug: it is logged, and not told."""
+    path: str = call.scope["raw_path"].decode("latin-1")
+    problem = problem_of(error)
+    if isinstance(error, ClientGone):
+        problem = Problem("invalid_json", "The body ended too early.")
+    elif problem is None and isinstance(error, HTTPException):
+        problem = http_problem(error.status_code, path)
+    if problem is None:
+        tag = request_tag(call.scope)
+        logger.error("a request failed", exc_info=error, extra={"request_id": tag, "path": path})
+        problem = Problem("internal_error", f"The request {tag} failed. What went wrong is in the logs.")
+    answer = problem_answer(problem, path)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    headers[REQUEST_TAG.decode()] = request_tag(call.scope)
+    if isinstance(error, HTTPException) and error.headers:
+        headers |= {name.lower(): value for name, value in error.headers.items()}
+    return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])

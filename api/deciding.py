@@ -1,0 +1,118 @@
+"""The way of a command: have it decided, and answer with what was decided.
+
+Every handler that changes something through a queue ends here. A request whose key is known is answered
+from the ledger and gets no ticket; every other one joins its resource's queue and waits.
+"""
+
+from __future__ import annotations
+
+import logging
+from hashlib import blake2b
+
+import msgspec
+
+from api.bodies import QueuedBody
+from api.callers import Headers, Patience, caller_of, patience, request_tag, tag_request
+from api.http import Answer, Call, HeaderPairs, json_answer
+from api.outcomes import answer_with, result_of
+from api.parts import Parts, parts_of
+from api.problems import Problem
+from api.views import queued_body, request_address
+from engine.commands import Command, Outcome, Queued, Reason, Request
+from engine.errors import Unavailable
+from engine.identifiers import uuid7
+from engine.store.outcomes import outcomes_by_ticket
+from engine.store.pools import READ_TIMEOUT_S
+from engine.store.reading import ask
+
+logger = logging.getLogger(__name__)
+
+REPLAYED = (b"idempotency-replayed", b"true")
+_canonical = msgspec.msgpack.Encoder(uuid_format="bytes").encode
+
+
+def body_hash(call: Call, body: object) -> bytes:
+    """What makes a repeated key the same request: method, path and decoded body."""
+    return blake2b(_canonical((call.scope["method"], call.scope["raw_path"], body)), digest_size=16).digest()
+
+
+async def bring(
+    call: Call, headers: Headers, command: Command, *, resource: int, resource_id: str, key: str | None
+) -> Answer:
+    """Bring a command to its resource's queue, wait as long as the caller wishes, and answer.
+
+    key  the caller's idempotency key; it was read before anything was looked up.
+    """
+    parts = parts_of(call)
+    request = Request(uuid7(), resource, caller_of(headers), key, body_hash(call, (resource, command)), command)
+    tag_request(call.scope, headers, request.request_id)
+    kept = None if key is None else await _kept_outcome(parts, request)
+    if kept is not None:
+        return await _decided(parts, kept, resource_id, command, [REPLAYED])
+    wish = patience(headers, parts.config.wait_s)
+    found = await parts.intake.decide(request, wait_s=wish.wait_s)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("answered", extra=_traces(found, resource_id, request_tag(call.scope)))
+    extra: list[tuple[bytes, bytes]] = []
+    if found.request_id != request.request_id:
+        extra.append(REPLAYED)
+    if isinstance(found, Queued):
+        return queued_answer(found, [*extra, *_applied(wish)])
+    return await _decided(parts, found, resource_id, command, extra)
+
+
+def _traces(found: Outcome | Queued, resource_id: str, tag: str) -> dict[str, object]:
+    """What ties a line of the API's log to the worker's, to the ledger and to the caller."""
+    status = "queued" if isinstance(found, Queued) else found.status.value
+    request_id = str(found.request_id)
+    return {
+        "request_id": request_id,
+        "ticket": found.ticket,
+        "resource_id": resource_id,
+        "outcome": status,
+        "x_request_id": tag,
+    }
+
+
+def queued_answer(queued: Queued, headers: HeaderPairs = ()) -> Answer:
+    """Answer with the address where the outcome will be."""
+    return _accepted(queued_body(queued), headers)
+
+
+def _accepted(body: QueuedBody, headers: HeaderPairs) -> Answer:
+    location = (b"location", request_address(body.request_id).encode())
+    return json_answer(202, body, [location, *headers])
+
+
+def _applied(wish: Patience) -> HeaderPairs:
+    return [] if wish.applied is None else [(b"preference-applied", wish.applied.encode())]
+
+
+async def _decided(parts: Parts, outcome: Outcome, resource_id: str, command: Command, headers: HeaderPairs) -> Answer:
+    """Answer with an outcome. Where it stands but cannot be shown now, answer with its address."""
+    try:
+        result = await result_of(parts, outcome, resource_id, command)
+    except Unavailable:
+        return decided_answer(outcome, headers)
+    return answer_with(result, outcome, resource_id, headers)
+
+
+def decided_answer(outcome: Outcome, headers: HeaderPairs = ()) -> Answer:
+    """Answer with the address of an outcome."""
+    body = QueuedBody(request_id=outcome.request_id, ticket=outcome.ticket, position=0, status=outcome.status.value)
+    return _accepted(body, headers)
+
+
+async def _kept_outcome(parts: Parts, request: Request) -> Outcome | None:
+    """The outcome that the caller's key had before. Raises Problem where it was that of another request."""
+    assert request.key is not None
+    kept = await parts.keys.find((request.caller, request.key))
+    if kept is None:
+        return None
+    if kept.body_hash != request.body_hash or kept.resource is None or kept.ticket is None:
+        raise Problem(Reason.KEY_REUSED)
+    ticket = (kept.resource, kept.ticket)
+    found = await ask(
+        parts.primary, lambda connection: outcomes_by_ticket(connection, [ticket]), within_s=READ_TIMEOUT_S
+    )
+    return found[ticket][1]

@@ -1,0 +1,229 @@
+"""What the interface's description says about each operation, with examples that a test executes."""
+
+from __future__ import annotations
+
+from api.bodies import (
+    BookingBody,
+    Cancellation,
+    HealthBody,
+    LedgerItem,
+    LedgerPage,
+    LedgerQuery,
+    NewBooking,
+    NewResource,
+    NewTimes,
+    PartBody,
+    QueuedBody,
+    RequestBody,
+    ResourceBody,
+    ResourceChange,
+    ResourcePage,
+    ResourceQuery,
+)
+from api.openapi import Operation, Success
+from engine.commands import Reason
+
+BOOKING_ID = "019e0c3a-6c00-7d3e-9b1f-5f0f6f0e2a11"
+NEW_BOOKING_ID = "019e0c3b-0a40-7c52-8d0a-9a1b2c3d4e5f"
+REQUEST_ID = "019e0c3a-6bf0-7a10-8c44-2b7d1e6f9a03"
+RESOURCE_ID = "room-1"
+CREATED_AT = "2026-05-09T08:15:30.125Z"
+INTERVAL = {"start_time": "2036-08-10T09:00:00Z", "end_time": "2036-08-10T10:00:00Z"}
+OTHER_INTERVAL = {"start_time": "2036-08-10T09:30:00+02:00", "end_time": "2036-08-10T10:30:00+02:00"}
+FOR_TIMES = (
+    "invalid_interval",
+    "interval_too_long",
+    "timezone_required",
+    "instant_too_fine",
+    Reason.SLOT_IN_PAST,
+    Reason.PLACES_EXCEED_CAPACITY,
+    Reason.CONFLICT,
+)
+
+RESOURCE = ResourceBody(
+    resource_id=RESOURCE_ID, name="Room 1", time_zone="Europe/Berlin", capacity=1, version=1, created_at=CREATED_AT
+)
+BOOKING = {
+    "booking_id": BOOKING_ID,
+    "resource_id": RESOURCE_ID,
+    "start_time": "2036-08-10T09:00:00.000Z",
+    "end_time": "2036-08-10T10:00:00.000Z",
+    "recurrence_rule": None,
+    "status": "confirmed",
+    "places": 1,
+    "ticket": 7,
+    "request_id": REQUEST_ID,
+    "created_at": CREATED_AT,
+    "has_conflict": False,
+    "message": "Booking created",
+}
+STANDING = BOOKING | {
+    "message": "Booking confirmed",
+    "ended_at": None,
+    "cancellation_reason": None,
+    "rescheduled_from": None,
+    "rescheduled_to": None,
+}
+CANCELLED = STANDING | {
+    "status": "cancelled",
+    "message": "Booking cancelled",
+    "ended_at": "2026-05-10T11:00:00.000Z",
+    "cancellation_reason": "The meeting was moved.",
+}
+MOVED = BOOKING | {
+    "booking_id": NEW_BOOKING_ID,
+    "start_time": "2036-08-10T07:30:00.000Z",
+    "end_time": "2036-08-10T08:30:00.000Z",
+    "ticket": 9,
+    "message": "Booking rescheduled",
+}
+QUEUED = {"request_id": REQUEST_ID, "ticket": 7, "position": 3, "status": "queued"}
+ACCEPTED = Success("Not decided yet. The outcome will stand at Location.", QueuedBody, QUEUED)
+UNCHANGED = Success("What the caller has is the current version.")
+
+CREATE_RESOURCE = Operation(
+    body=NewResource,
+    example={"resource_id": RESOURCE_ID, "name": "Room 1", "time_zone": "Europe/Berlin"},
+    answers={201: Success("The resource.", ResourceBody, RESOURCE)},
+    problems=("unknown_time_zone", "resource_exists", "unavailable"),
+    keyed=True,
+)
+LIST_RESOURCES = Operation(
+    query=ResourceQuery,
+    query_example={"limit": 20},
+    answers={200: Success("A page.", ResourcePage, ResourcePage(items=[RESOURCE], next=None))},
+    problems=("unavailable",),
+)
+READ_RESOURCE = Operation(
+    path={"resource_id": RESOURCE_ID},
+    answers={200: Success("The resource.", ResourceBody, RESOURCE), 304: UNCHANGED},
+    problems=("resource_unknown", "unavailable"),
+)
+CHANGE_RESOURCE = Operation(
+    path={"resource_id": RESOURCE_ID},
+    body=ResourceChange,
+    example={"name": "Large room", "capacity": 20},
+    answers={200: Success("The resource as it is now.", ResourceBody, RESOURCE), 202: ACCEPTED},
+    problems=("resource_unknown", Reason.CAPACITY_BELOW_TAKEN, "unavailable"),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+READ_LEDGER = Operation(
+    path={"resource_id": RESOURCE_ID},
+    query=LedgerQuery,
+    query_example={"after": 0, "limit": 20},
+    answers={
+        200: Success(
+            "A page of tickets.",
+            LedgerPage,
+            LedgerPage(
+                items=[
+                    LedgerItem(
+                        ticket=7,
+                        kind="book",
+                        outcome="confirmed",
+                        reason=None,
+                        start_time="2036-08-10T09:00:00.000Z",
+                        end_time="2036-08-10T10:00:00.000Z",
+                        places=1,
+                        capacity=None,
+                        first_ticket=None,
+                        joined_at="2026-05-09T08:15:30.121Z",
+                        decided_at=CREATED_AT,
+                        row_hash="9f" * 32,
+                    )
+                ],
+                next=None,
+            ),
+        )
+    },
+    problems=("resource_unknown", "unavailable"),
+)
+BOOK = Operation(
+    body=NewBooking,
+    example={"resource_id": RESOURCE_ID, **INTERVAL},
+    answers={201: Success("The booking.", BookingBody, BOOKING), 202: ACCEPTED},
+    problems=("resource_unknown", "unavailable", *FOR_TIMES),
+    keyed=True,
+    decided=True,
+)
+READ_BOOKING = Operation(
+    path={"booking_id": BOOKING_ID},
+    answers={200: Success("The booking as it stands.", BookingBody, STANDING), 304: UNCHANGED},
+    problems=("invalid_request", "booking_unknown", "unavailable"),
+)
+REMOVE_BOOKING = Operation(
+    path={"booking_id": BOOKING_ID},
+    answers={
+        200: Success("The cancelled booking.", BookingBody, CANCELLED | {"cancellation_reason": None}),
+        202: ACCEPTED,
+    },
+    problems=("invalid_request", "booking_unknown", Reason.ALREADY_RESCHEDULED, "unavailable"),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+CANCEL_BOOKING = Operation(
+    path={"booking_id": BOOKING_ID},
+    body=Cancellation,
+    example={"reason": "The meeting was moved."},
+    optional=True,
+    answers={200: Success("The cancelled booking.", BookingBody, CANCELLED), 202: ACCEPTED},
+    problems=("booking_unknown", Reason.ALREADY_RESCHEDULED, "unavailable"),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+RESCHEDULE_BOOKING = Operation(
+    path={"booking_id": BOOKING_ID},
+    body=NewTimes,
+    example=OTHER_INTERVAL,
+    answers={200: Success("The new booking.", BookingBody, MOVED), 202: ACCEPTED},
+    problems=(
+        "booking_unknown",
+        Reason.ALREADY_CANCELLED,
+        Reason.ALREADY_RESCHEDULED,
+        "unavailable",
+        *FOR_TIMES,
+    ),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+READ_REQUEST = Operation(
+    path={"request_id": REQUEST_ID},
+    answers={
+        200: Success(
+            "What became of it.",
+            RequestBody,
+            {"request_id": REQUEST_ID, "ticket": 7, "status": "confirmed", "position": 0, "outcome": BOOKING},
+        )
+    },
+    problems=("invalid_request", "request_unknown", "unavailable"),
+)
+WITHDRAW_REQUEST = Operation(
+    path={"request_id": REQUEST_ID},
+    answers={202: Success("What became of it stands at Location.", QueuedBody, QUEUED)},
+    problems=("invalid_request", "invalid_idempotency_key", "request_unknown", "unavailable"),
+)
+LIVE = Operation(answers={200: Success("It answers.", HealthBody, HealthBody(status="live"))})
+READY = Operation(
+    answers={
+        200: Success(
+            "It can take bookings.",
+            HealthBody,
+            HealthBody(
+                status="ready",
+                primary=PartBody(ok=True),
+                queue=PartBody(ok=True),
+                replica=PartBody(ok=True, lag_ms=12),
+            ),
+        ),
+        503: Success(
+            "It cannot take bookings.",
+            HealthBody,
+            HealthBody(status="unavailable", primary=PartBody(ok=False), queue=PartBody(ok=True)),
+        ),
+    }
+)

@@ -1,0 +1,51 @@
+"""Requests: what became of them, and taking them back while they wait."""
+
+from __future__ import annotations
+
+from litestar import Controller, delete, get
+
+from api import operations
+from api.bodies import RequestBody
+from api.callers import idempotency_key, read_headers
+from api.deciding import decided_answer, queued_answer
+from api.http import Answer, Call, json_answer, seen_header, uuid_segment
+from api.outcomes import result_of
+from api.parts import parts_of
+from engine.commands import Queued
+from engine.errors import NotFound
+
+
+class RequestController(Controller):
+    """``/requests``."""
+
+    path = "/requests"
+
+    @get("/{request_id:str}", opt={"operation": operations.READ_REQUEST})
+    async def show_request(self, request: Call) -> Answer:
+        """Read what became of a request: its place in the queue, or its outcome."""
+        parts = parts_of(request)
+        request_id = uuid_segment(request, "request_id")
+        found = await parts.intake.find(request_id)
+        if found is None:
+            raise NotFound("request", str(request_id))
+        if isinstance(found, Queued):
+            body = RequestBody(
+                request_id=request_id, ticket=found.ticket, status="queued", position=found.position, outcome=None
+            )
+            return json_answer(200, body)
+        resource_id = await parts.routes.resource_id(found.resource)
+        result = await result_of(parts, found, resource_id)
+        body = RequestBody(
+            request_id=request_id, ticket=found.ticket, status=found.status.value, position=0, outcome=result.body
+        )
+        return json_answer(200, body, [seen_header(resource_id, found.ticket)])
+
+    @delete("/{request_id:str}", status_code=202, opt={"operation": operations.WITHDRAW_REQUEST})
+    async def withdraw_request(self, request: Call) -> Answer:
+        """Take a request back while it is queued. What became of it stands at its address."""
+        idempotency_key(read_headers(request.scope["headers"]))
+        request_id = uuid_segment(request, "request_id")
+        found = await parts_of(request).intake.withdraw(request_id)
+        if found is None:
+            raise NotFound("request", str(request_id))
+        return queued_answer(found) if isinstance(found, Queued) else decided_answer(found)

@@ -1,0 +1,123 @@
+"""From what the engine knows to what the interface says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from api.bodies import (
+    BookingBody,
+    ClashBody,
+    LedgerItem,
+    QueuedBody,
+    ResourceBody,
+    SlotBody,
+    instant_out,
+    optional_instant_out,
+)
+from engine.commands import BookingStatus, Clash, Outcome, Queued
+from engine.store.bookings import Booking
+from engine.store.ledger import LedgerEntry
+from engine.store.resources import Resource
+
+MESSAGES = {
+    BookingStatus.CONFIRMED: "Booking confirmed",
+    BookingStatus.CANCELLED: "Booking cancelled",
+    BookingStatus.RESCHEDULED: "Booking rescheduled",
+}
+MADE_MESSAGES = {"book": "Booking created", "reschedule": "Booking rescheduled"}
+
+
+def made_booking_body(outcome: Outcome, resource_id: str) -> BookingBody:
+    """Show the booking that a command made, from its outcome alone."""
+    made = outcome.booking
+    assert made is not None
+    return BookingBody(
+        booking_id=made.booking,
+        resource_id=resource_id,
+        start_time=instant_out(made.start_time),
+        end_time=instant_out(made.end_time),
+        status=made.status.value,
+        places=made.places,
+        ticket=outcome.ticket,
+        request_id=outcome.request_id,
+        created_at=instant_out(outcome.decided_at),
+        message=MADE_MESSAGES[outcome.kind],
+    )
+
+
+def booking_body(booking: Booking) -> BookingBody:
+    """Show a booking as it stands."""
+    return BookingBody(
+        booking_id=booking.booking,
+        resource_id=booking.resource_id,
+        start_time=instant_out(booking.start_time),
+        end_time=instant_out(booking.end_time),
+        status=booking.status.value,
+        places=booking.places,
+        ticket=booking.ticket,
+        request_id=booking.request_id,
+        created_at=instant_out(booking.created_at),
+        message=MESSAGES[booking.status],
+        ended_at=optional_instant_out(booking.ended_at),
+        cancellation_reason=booking.cancellation_reason,
+        rescheduled_from=booking.rescheduled_from,
+        rescheduled_to=booking.rescheduled_to,
+    )
+
+
+def resource_body(resource: Resource) -> ResourceBody:
+    """Show a resource."""
+    return ResourceBody(
+        resource_id=resource.resource_id,
+        name=resource.name,
+        time_zone=resource.time_zone,
+        capacity=resource.capacity,
+        version=resource.version,
+        created_at=instant_out(resource.created_at),
+    )
+
+
+def ledger_item(entry: LedgerEntry) -> LedgerItem:
+    """Show a ticket and its outcome."""
+    return LedgerItem(
+        ticket=entry.ticket,
+        kind=entry.kind,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        start_time=optional_instant_out(entry.start_time),
+        end_time=optional_instant_out(entry.end_time),
+        places=entry.places,
+        capacity=entry.capacity,
+        first_ticket=entry.first_ticket,
+        joined_at=instant_out(entry.joined_at),
+        decided_at=instant_out(entry.decided_at),
+        row_hash=entry.row_hash.hex(),
+    )
+
+
+def clash_bodies(clashes: Iterable[Clash]) -> list[ClashBody]:
+    """Show what stands in the way."""
+    return [
+        ClashBody(
+            booking_id=clash.booking,
+            start_time=instant_out(clash.start_time),
+            end_time=instant_out(clash.end_time),
+        )
+        for clash in clashes
+    ]
+
+
+def slot_bodies(slots: Iterable[tuple[datetime, datetime]]) -> list[SlotBody]:
+    """Show free times."""
+    return [SlotBody(start_time=instant_out(start), end_time=instant_out(end)) for start, end in slots]
+
+
+def queued_body(queued: Queued) -> QueuedBody:
+    """Show a request that waits."""
+    return QueuedBody(request_id=queued.request_id, ticket=queued.ticket, position=queued.position, status="queued")
+
+
+def request_address(request_id: object) -> str:
+    """Where the outcome of a request is."""
+    return f"/api/v1/requests/{request_id}"
