@@ -1,0 +1,79 @@
+-- Books with wrk, in one thread: every answer's status is counted, and told as one line of JSON at the end.
+-- Arguments, after "--": kind, first slot, resources, and the number of answers after which to stop (0: never).
+--   many   slot n is on resource n * 7919 modulo the resources (a permutation, so that neighbours in time are
+--          not neighbours in an index), at minute n / resources
+--   one    slot n is minute n of one resource
+--   class  every request wants the same time: minute "first slot" of the class
+-- A slot is used once, so only what the kind allows may clash. Minutes count from the next century on.
+
+local ffi = require('ffi')
+ffi.cdef[[int kill(int, int); int getpid(void);]]
+local SIGINT = 2
+
+local BEGINNING = 4102444800 -- 2100-01-01T00:00:00Z
+local STEP = 7919
+
+local kind, first, resources, limit
+local answered = 0
+local head
+sent, statuses = 0, {} -- global, so that they can be asked for at the end
+
+local booker
+local spent_before
+function setup(thread)
+    booker = thread
+    spent_before = os.clock() -- processor seconds of the whole process
+end
+
+function init(args)
+    kind, first, resources, limit = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+    head = 'POST ' .. wrk.path .. ' HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port
+        .. '\r\nContent-Type: application/json\r\nContent-Length: '
+end
+
+local function instant(minute)
+    return os.date('!%Y-%m-%dT%H:%M:%SZ', BEGINNING + minute * 60)
+end
+
+local function wish(slot)
+    if kind == 'many' then
+        return string.format('room-%05d', slot * STEP % resources), math.floor(slot / resources)
+    elseif kind == 'one' then
+        return 'room-one', slot
+    end
+    return 'class', first
+end
+
+function request()
+    local resource, minute = wish(first + sent)
+    sent = sent + 1
+    local body = '{"resource_id":"' .. resource .. '","start_time":"' .. instant(minute)
+        .. '","end_time":"' .. instant(minute + 1) .. '"}'
+    return head .. #body .. '\r\n\r\n' .. body
+end
+
+function response(status)
+    local name = tostring(status)
+    statuses[name] = (statuses[name] or 0) + 1
+    answered = answered + 1
+    if answered == limit then
+        wrk.thread:stop()
+        ffi.C.kill(ffi.C.getpid(), SIGINT) -- else wrk sleeps until its time is over, and counts that
+    end
+end
+
+function done(summary, latency, requests)
+    local seconds = summary.duration / 1e6
+    local counts = {}
+    for status, count in pairs(booker:get('statuses')) do
+        counts[#counts + 1] = string.format('"%s":%d', status, count)
+    end
+    local errors = summary.errors
+    io.write(string.format(
+        '\n{"seconds":%.6f,"sent":%d,"statuses":{%s},"errors":%d,"p50_ms":%.3f,"p99_ms":%.3f,"longest_ms":%.3f,"busy":%.4f}\n',
+        seconds, booker:get('sent'), table.concat(counts, ','),
+        errors.connect + errors.read + errors.write + errors.timeout,
+        latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency.max / 1000,
+        (os.clock() - spent_before) / seconds
+    ))
+end

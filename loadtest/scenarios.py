@@ -1,0 +1,196 @@
+"""What is measured: targets under load, round after round, so that what disturbs one disturbs all alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from loadtest import history
+from loadtest.generators import Generator, Kind, Load, Shot
+from loadtest.ground import Ground, Installation
+from loadtest.processes import Program, Watch
+from loadtest.report import BOOKED, Measurement, what_is_wrong
+
+SCENARIOS = ("many", "one", "class", "direct", "stored", "backlog")
+CLASS_REQUESTS = 20_000
+PREPARE_CONNECTIONS = 16
+PREPARE_WITHIN_S = 120.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done.
+
+    seconds  of one measurement; a class ends sooner, with its last request.
+    warm_s   of load before each measurement, which is not counted.
+    rooms    how many resources ``many`` means.
+    stored   bookings of the two installations that are compared.
+    waiting  commands in the long queue of ``backlog``.
+    calls    how often ``backlog`` times a call.
+    """
+
+    scenarios: frozenset[str]
+    connections: Sequence[int]
+    rounds: int
+    seconds: float
+    warm_s: float
+    rooms: int = 10_000
+    stored: tuple[int, int] = (10_000, 1_000_000)
+    waiting: int = 90_000
+    calls: int = 200
+    class_requests: int = CLASS_REQUESTS
+
+
+class Site(Protocol):
+    """What takes the load."""
+
+    @property
+    def programs(self) -> Sequence[Program]:
+        """The processes that have to live as long as they are measured."""
+
+    def watch(self) -> Watch:
+        """Watch what it costs."""
+
+    def settle(self) -> None:
+        """Wait until everything that was sent has been decided."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something that load is sent to.
+
+    limit        answers after which a measurement ends, 0 for never.
+    connections  with how many it is measured.
+    """
+
+    name: str
+    kind: Kind
+    url: str
+    site: Site
+    connections: Sequence[int]
+    limit: int = 0
+
+
+class Course:
+    """Measures a plan's targets on a ground.
+
+    say     told in a sentence what goes on.
+    booked  how often each address said that a time is booked, in all that was sent.
+    wrong   why the run does not count.
+    """
+
+    def __init__(self, plan: Plan, ground: Ground, generator: Generator, say: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._ground = ground
+        self._generator = generator
+        self._say = say
+        self._slot = 0
+        self.measurements: list[Measurement] = []
+        self.booked: Counter[str] = Counter()
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        """Measure everything under load."""
+        targets = list(self._targets())
+        steps = [
+            (target, connections, round_)
+            for round_ in range(1, self._plan.rounds + 1)
+            for connections in self._plan.connections
+            for target in targets
+            if connections in target.connections
+        ]
+        for number, (target, connections, round_) in enumerate(steps, 1):
+            found = self.measure(target, connections, round_)
+            self._say(f"[{number}/{len(steps)}] {connections} connections, {_told(found)}")
+            if _dead(target.site):
+                break  # what is not there takes no load
+
+    def measure(self, target: Target, connections: int, round_: int) -> Measurement:
+        """Warm a target up, then measure it once, and leave it with nothing under way."""
+        name = f"{target.name} at {connections} connections, round {round_}"
+        if self._plan.warm_s:
+            self.shoot(f"{name}, warming up", target.kind, target.url, connections, self._plan.warm_s)
+            target.site.settle()
+        with target.site.watch() as watch:
+            shot, wrong = self.shoot(name, target.kind, target.url, connections, self._plan.seconds, limit=target.limit)
+        target.site.settle()
+        dead = [f"a process has died: {name}" for name in _dead(target.site)]
+        self.wrong += [f"{name}: {why}" for why in dead]
+        found = Measurement(
+            target=target.name,
+            connections=connections,
+            round=round_,
+            rate=shot.rate,
+            p50_ms=shot.p50_ms,
+            p99_ms=shot.p99_ms,
+            statuses=shot.statuses,
+            busy=shot.busy,
+            saturated=shot.saturated,
+            cpu_s={**watch.cpu_s, "generator": shot.busy * shot.seconds},
+            memory_mb=watch.memory_mb,
+            wrong=wrong + dead,
+        )
+        self.measurements.append(found)
+        return found
+
+    def shoot(
+        self, name: str, kind: Kind, url: str, connections: int, seconds: float, *, limit: int = 0
+    ) -> tuple[Shot, list[str]]:
+        """Send load to slots that nobody has had. Returns what came of it, and why it does not count."""
+        load = Load(url, kind, connections, seconds, self._slot, self._plan.rooms, limit)
+        shot = self._generator.shoot(load)
+        self._slot += shot.sent
+        self.booked[url] += shot.statuses.get(BOOKED, 0)
+        wrong = what_is_wrong(shot, kind, connections=connections, limit=limit)
+        self.wrong += [f"{name}: {why}" for why in wrong]
+        return shot, wrong
+
+    def _targets(self) -> Iterator[Target]:
+        wanted, every = self._plan.scenarios, self._plan.connections
+        noop = self._ground.start_noop()
+        yield Target("noop", "many", noop.url(lean=False), noop, every)
+        yield Target("lean", "many", noop.url(lean=True), noop, every)
+        if wanted & {"many", "one", "class"}:
+            queue = self._install("queue", direct=False)
+            if "many" in wanted:
+                yield Target("many", "many", queue.url, queue, every)
+            if "one" in wanted:
+                yield Target("one", "one", queue.url, queue, every)
+            if "class" in wanted:
+                yield Target("class", "class", queue.url, queue, every, limit=self._plan.class_requests)
+        if "direct" in wanted:
+            direct = self._install("direct", direct=True)
+            yield Target("direct-many", "many", direct.url, direct, every)
+            yield Target("direct-one", "one", direct.url, direct, every)
+        if "stored" in wanted:
+            for name, bookings in zip(("little", "much"), self._plan.stored, strict=True):
+                stored = self._install(f"stored_{name}", direct=False, bookings=bookings)
+                yield Target(f"stored-{name}", "many", stored.url, stored, (max(every),))
+
+    def _install(self, name: str, *, direct: bool, bookings: int = 0) -> Installation:
+        """Make an installation with its past, and take every room into use once."""
+        self._say(f"Installing {name}" + (f" with {bookings:,} bookings." if bookings else "."))
+        installation = self._ground.install(name, "direct" if direct else "queue")
+        installation.ask(lambda connection: history.store_resources(connection, self._plan.rooms))
+        if bookings:
+            installation.ask(lambda connection: history.store_past(connection, bookings, self._say))
+            installation.stored = bookings
+        self._ground.start(installation)
+        rooms = self._plan.rooms
+        self.shoot(f"{name}, first use", "many", installation.url, PREPARE_CONNECTIONS, PREPARE_WITHIN_S, limit=rooms)
+        installation.settle()
+        return installation
+
+
+def _dead(site: Site) -> list[str]:
+    return [program.name for program in site.programs if not program.alive]
+
+
+def _told(found: Measurement) -> str:
+    return (
+        f"{found.target}: {found.rate:,.0f}/s, p50 {found.p50_ms:.1f} ms, p99 {found.p99_ms:.1f} ms"
+        + "".join(f"; INVALID: {why}" for why in found.wrong)
+        + ("; void, as the generator was saturated" if found.saturated else "")
+    )
