@@ -1,0 +1,1 @@
+"""The documents and the container files: what they say is tried."""

@@ -1,0 +1,61 @@
+"""Callers that keep asking while things fail, and what must have become of every one of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from engine.commands import Outcome, Request
+from engine.queue.intake import QueuedIntake
+from engine.verify import Report
+from tests.clients import ask_until_decided, clean, hour, request
+from tests.schema.rows import Connection
+
+
+@dataclass
+class Load:
+    """So many callers at a time, each with a new request as soon as the last one is answered."""
+
+    intake: QueuedIntake
+    resources: Sequence[int]
+    callers: int = 20
+    keyed: bool = False
+    answers: list[tuple[Request, Outcome]] = field(default_factory=list)
+    _stopping: bool = False
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        self._tasks = [asyncio.create_task(self._call(number)) for number in range(self.callers)]
+
+    async def stop(self) -> None:
+        """Let everyone have the last answer; whoever gets none fails the test."""
+        self._stopping = True
+        await asyncio.gather(*self._tasks)
+
+    @property
+    def answered(self) -> int:
+        return len(self.answers)
+
+    async def _call(self, caller: int) -> None:
+        asked = 0
+        while not self._stopping:
+            asked += 1
+            resource = self.resources[(caller + asked) % len(self.resources)]
+            wanted = request(resource, hour(asked % 97), key=f"{caller}-{asked}" if self.keyed else None)
+            self.answers.append((wanted, await ask_until_decided(self.intake, wanted)))
+
+
+async def check(load: Load, connection: Connection, database_url: str) -> Report:
+    """Every answer is in the ledger as it was given, every request was decided once, and the audit is clean."""
+    rows = await connection.fetch("SELECT * FROM ledger WHERE outcome <> 'repeated'")
+    by_request: dict[UUID, list[tuple[int, int, str]]] = {}
+    for row in rows:
+        by_request.setdefault(row["request_id"], []).append((row["resource"], row["ticket"], row["outcome"]))
+    assert all(len(decisions) == 1 for decisions in by_request.values()), "a request was decided twice"
+    for wanted, outcome in load.answers:
+        assert by_request[outcome.request_id] == [(wanted.resource, outcome.ticket, outcome.status.value)]
+        assert outcome.status.value != "failed", "an innocent command was given up"
+    assert await connection.fetchval("SELECT count(*) FROM dead_letter") == 0
+    return await clean(database_url)

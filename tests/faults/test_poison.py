@@ -1,0 +1,95 @@
+"""A command that raises, one that hangs, one that kills its process: it fails alone, its neighbours do not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from engine.commands import Command, Status
+from tests.clients import add_resources, clean, decided, hour, ledger, open_intake, request
+from tests.processes import Processes, Supervisor
+from tests.schema.rows import Connection, add_resource
+from worker.watchdog import EXIT_CODE
+
+NEIGHBOURS = 8
+DEATHS = 5
+"""Two batches that it stands in, and three attempts at it alone: the fourth is not made."""
+
+
+@pytest.mark.parametrize("action", ["raise", "kill", "hang"])
+async def test_poison_fails_and_its_neighbours_are_decided_in_order(
+    processes: Processes, database: Connection, database_url: str, redis_url: str, action: str
+) -> None:
+    room, other = await add_resources(database, 2)
+    async with (
+        Supervisor(processes, FIRSTCOME_FAILPOINTS=f"decide={action}@poison") as supervisor,
+        open_intake(redis_url, database_url) as intake,
+    ):
+        before = [request(room, hour(at)) for at in range(NEIGHBOURS)]
+        poison = request(room, hour(50), key="poison")
+        behind = [request(room, hour(at / 2)) for at in range(2 * NEIGHBOURS)]
+        elsewhere = [request(other, hour(at)) for at in range(NEIGHBOURS)]
+        waiting = [
+            asyncio.create_task(intake.decide(item, wait_s=60)) for item in (*before, poison, *behind, *elsewhere)
+        ]
+        await asyncio.sleep(0)  # they are brought in this order before a worker is there
+        await supervisor.start()
+        outcomes = [decided(answer) for answer in await asyncio.gather(*waiting)]
+
+    failed = outcomes[NEIGHBOURS]
+    assert (failed.status, failed.ticket, failed.booking) == (Status.FAILED, NEIGHBOURS + 1, None)
+    assert [outcome.status for outcome in outcomes[:NEIGHBOURS]] == [Status.CONFIRMED] * NEIGHBOURS
+    assert {outcome.status for outcome in outcomes[NEIGHBOURS + 1 : -NEIGHBOURS]} == {Status.REFUSED}
+    assert [outcome.status for outcome in outcomes[-NEIGHBOURS:]] == [Status.CONFIRMED] * NEIGHBOURS
+
+    rows = await ledger(database, room)
+    assert [row["ticket"] for row in rows] == list(range(1, len(rows) + 1))
+    assert [row["ticket"] for row in rows if row["outcome"] == "failed"] == [NEIGHBOURS + 1]
+    letters = await database.fetch("SELECT * FROM dead_letter")
+    assert [(row["resource"], row["ticket"], row["request_id"]) for row in letters] == [
+        (room, NEIGHBOURS + 1, poison.request_id)
+    ]
+    assert msgspec.msgpack.decode(letters[0]["command"], type=Command) == poison.command
+    deaths = 0 if action == "raise" else DEATHS
+    assert supervisor.restarts == deaths
+    if action == "hang":
+        ends = [child.process.returncode for child in processes.all[:-1]]
+        assert ends == [EXIT_CODE] * deaths, "the watchdog ended it"
+    await clean(database_url)
+
+
+async def test_many_poisonous_commands_do_not_block_a_queue(
+    processes: Processes, database: Connection, database_url: str, redis_url: str
+) -> None:
+    room = await add_resource(database, capacity=1)
+    await processes.worker(FIRSTCOME_FAILPOINTS="decide=raise@poison")
+    async with open_intake(redis_url, database_url) as intake:
+        requests = [
+            request(room, hour(number), key=f"poison-{number}" if number % 3 == 0 else None) for number in range(30)
+        ]
+        outcomes = [
+            decided(answer) for answer in await asyncio.gather(*(intake.decide(r, wait_s=60) for r in requests))
+        ]
+    assert [outcome.status for outcome in outcomes] == [
+        Status.FAILED if number % 3 == 0 else Status.CONFIRMED for number in range(30)
+    ]
+    assert await database.fetchval("SELECT count(*) FROM dead_letter") == 10
+    await clean(database_url)
+
+
+async def test_what_failed_stays_failed_for_its_key(
+    processes: Processes, database: Connection, database_url: str, redis_url: str
+) -> None:
+    """A worker that could decide it comes later: the outcome is the one that was told."""
+    room = await add_resource(database, capacity=1)
+    poisoned = await processes.worker(FIRSTCOME_FAILPOINTS="decide=raise@poison")
+    async with open_intake(redis_url, database_url) as intake:
+        failed = decided(await intake.decide(request(room, key="poison"), wait_s=60))
+        assert failed.status is Status.FAILED
+        await poisoned.end()
+        await processes.worker()
+        again = decided(await intake.decide(request(room, key="poison"), wait_s=60))
+        assert (again.status, again.request_id, again.repeated) == (Status.FAILED, failed.request_id, True)
+    await clean(database_url)

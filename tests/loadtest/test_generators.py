@@ -1,0 +1,113 @@
+"""Both generators send the same, count every answer, and miss none that does not come."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.errors import StartupRefused
+from loadtest.generators import Generator, Kind, Load, find_generator
+from loadtest.report import what_is_wrong
+from tests.loadtest.listener import HANG_UP, Wish, listening
+
+BEGINNING = datetime(2100, 1, 1, tzinfo=UTC)
+CONNECTIONS = 8
+LONG_S = 60
+"""Loads end with their limit, long before this."""
+
+
+@pytest.fixture(params=["wrk", "locust"])
+def generator(request: pytest.FixtureRequest) -> Generator:
+    name: str = request.param
+    if name == "wrk" and shutil.which("wrk") is None:
+        pytest.skip("wrk is not in PATH")
+    return find_generator(name)
+
+
+def load(kind: Kind, url: str) -> Load:
+    return Load(url, kind, CONNECTIONS, LONG_S, first=70_000, resources=200, limit=400)
+
+
+def wish(sent: Load, slot: int) -> Wish:
+    """What is asked for in a slot."""
+    if sent.kind == "many":
+        resource_id, minute = f"room-{slot * 7919 % sent.resources:05d}", slot // sent.resources
+    elif sent.kind == "one":
+        resource_id, minute = "room-one", slot
+    else:
+        resource_id, minute = "class", sent.first
+    start = BEGINNING + timedelta(minutes=minute)
+    return resource_id, start, start + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("kind", ["many", "one"])
+def test_every_slot_is_asked_for_at_most_once_and_no_slot_of_others(generator: Generator, kind: Kind) -> None:
+    with listening(201) as listener:
+        sent = load(kind, listener.url)
+        shot = generator.shoot(sent)
+    expected = {wish(sent, slot) for slot in range(sent.first, sent.first + shot.sent)}
+    assert len(expected) == shot.sent, "two slots are the same wish"
+    assert len(set(listener.wishes)) == len(listener.wishes) >= sent.limit
+    assert set(listener.wishes) <= expected
+
+
+def test_many_takes_every_resource_in_turn(generator: Generator) -> None:
+    with listening(201) as listener:
+        sent = load("many", listener.url)
+        generator.shoot(sent)
+    assert len({resource_id for resource_id, _, _ in listener.wishes}) == sent.resources
+
+
+def test_a_class_is_asked_for_one_time_by_everybody(generator: Generator) -> None:
+    with listening(201) as listener:
+        sent = load("class", listener.url)
+        generator.shoot(sent)
+    assert set(listener.wishes) == {wish(sent, sent.first)}
+
+
+def test_every_answer_is_counted_by_its_status(generator: Generator) -> None:
+    with listening(201, 409, 409, 503) as listener:
+        sent = load("class", listener.url)
+        shot = generator.shoot(sent)
+    assert sent.limit <= shot.answers < sent.limit + CONNECTIONS
+    assert shot.errors == 0
+    assert set(shot.statuses) == {"201", "409", "503"}
+    for status, count in shot.statuses.items():
+        assert count <= listener.answered[status] <= count + CONNECTIONS
+    assert 0 < shot.p50_ms <= shot.p99_ms <= shot.longest_ms
+    assert shot.busy > 0
+    (why,) = what_is_wrong(shot, "class", connections=CONNECTIONS, limit=sent.limit)
+    assert why == f"unexpected answers: {shot.statuses['503']} of 503"
+
+
+def test_answers_that_are_all_expected_are_not_wrong(generator: Generator) -> None:
+    with listening(201) as listener:
+        sent = load("one", listener.url)
+        shot = generator.shoot(sent)
+    assert what_is_wrong(shot, "one", connections=CONNECTIONS, limit=sent.limit) == []
+
+
+def test_connections_that_are_closed_without_an_answer_are_wrong(generator: Generator) -> None:
+    with listening(201, 201, 201, HANG_UP) as listener:
+        sent = load("one", listener.url)
+        shot = generator.shoot(sent)
+    assert shot.answers >= sent.limit
+    (why,) = what_is_wrong(shot, "one", connections=CONNECTIONS, limit=sent.limit)
+    assert "without an answer" in why or "connections were closed" in why
+
+
+def test_a_load_without_a_limit_ends_with_its_time(generator: Generator) -> None:
+    with listening(201) as listener:
+        shot = generator.shoot(replace(load("one", listener.url), seconds=1, limit=0))
+    assert shot.answers > 0
+    assert shot.seconds >= 1
+
+
+def test_a_generator_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StartupRefused, match="wrk is not in PATH"):
+        find_generator("wrk")
+    assert find_generator().name == "locust"

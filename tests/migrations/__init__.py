@@ -1,0 +1,1 @@
+"""The runner of migrations, on empty databases."""

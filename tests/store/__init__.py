@@ -1,0 +1,1 @@
+"""Statements and the functions around them, on a real PostgreSQL."""

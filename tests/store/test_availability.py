@@ -1,0 +1,108 @@
+"""What the availability statement finds, and which indexes it finds it by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from engine.store import sql
+from engine.store.availability import standing_claims
+from tests.schema.rows import MIDNIGHT, Connection, add_resource, book, cancel, hours
+
+BOOKINGS = """
+INSERT INTO booking (id, resource, exclusive, during, places, status, caller, ticket, request_id, created_at)
+SELECT gen_random_uuid(), resource.id, resource.exclusive, tstzrange(start, start + interval '1 hour'), 1,
+    'confirmed', 'anonymous', number, gen_random_uuid(), now()
+FROM resource
+CROSS JOIN generate_series(1, $1) AS number
+CROSS JOIN LATERAL (SELECT timestamptz '2030-01-01' + number * interval '2 hours') AS place (start)
+"""
+
+
+async def test_claims_of_a_room_are_those_that_overlap_and_live(database: Connection) -> None:
+    room, other = [await add_resource(database, capacity=1) for _ in range(2)]
+    await book(database, room, hours(6, 9))
+    await book(database, room, hours(10, 11))
+    await book(database, room, hours(12, 13))
+    await book(database, room, hours(8, 20), status="cancelled")
+    await cancel(database, await book(database, room, hours(9, 10)))
+    await book(database, other, hours(9, 10))
+
+    found = await standing_claims(
+        database, room, start=MIDNIGHT + timedelta(hours=8), end=MIDNIGHT + timedelta(hours=12)
+    )
+    assert found is not None
+    assert sorted(found.taken) == [(*ends(6, 9), 1), (*ends(10, 11), 1)]
+
+
+async def test_claims_of_a_class_with_one_interval_are_summed(database: Connection) -> None:
+    course = await add_resource(database, capacity=20)
+    for places in (1, 2, 3):
+        await book(database, course, hours(9, 10), places=places)
+    await book(database, course, hours(9, 11), places=4)
+
+    found = await standing_claims(database, course, start=MIDNIGHT, end=MIDNIGHT + timedelta(days=1))
+    assert found is not None
+    assert sorted(found.taken) == [(*ends(9, 10), 6), (*ends(9, 11), 4)]
+
+
+async def test_a_resource_is_found_by_number_and_by_its_public_id(database: Connection) -> None:
+    number = await add_resource(database, capacity=7)
+    await database.execute("UPDATE resource SET resource_id = 'hall:1', last_ticket = 41 WHERE id = $1", number)
+    window = {"start": MIDNIGHT, "end": MIDNIGHT + timedelta(days=1)}
+
+    by_number, by_name = [await standing_claims(database, name, **window) for name in (number, "hall:1")]
+    assert by_number is not None
+    assert by_name is not None
+    assert (by_name.resource, by_name.resource_id, by_name.time_zone) == (number, "hall:1", "UTC")
+    assert (by_name.capacity, by_name.last_ticket, by_name.taken) == (7, 41, [])
+    assert by_number.resource_id == "hall:1"
+
+
+async def test_an_unknown_resource_is_none(database: Connection) -> None:
+    window = {"start": MIDNIGHT, "end": MIDNIGHT + timedelta(days=1)}
+    assert await standing_claims(database, "nobody", **window) is None
+    assert await standing_claims(database, 4_711, **window) is None
+
+
+async def test_the_index_serves_among_a_hundred_thousand_bookings(database: Connection) -> None:
+    await database.execute("ALTER TABLE booking SET (autovacuum_enabled = off)")
+    room, course = [[await add_resource(database, capacity=kind) for _ in range(50)][25] for kind in (1, 20)]
+    await database.execute(BOOKINGS, 1_000)
+
+    for statistics in ("none", "fresh"):
+        if statistics == "fresh":
+            await database.execute("ANALYZE")
+        for plan in ("force_custom_plan", "force_generic_plan"):
+            await database.execute(f"SET plan_cache_mode = {plan}")
+            for resource, index in ((room, "booking_no_overlap"), (course, "booking_shared_during")):
+                assert await booking_scans(database, resource) == {index: 24}, (statistics, plan)
+
+
+async def booking_scans(database: Connection, resource: int) -> dict[str, float]:
+    """How many rows of two days each scan of bookings read that was run, by its index."""
+    two_days = MIDNIGHT + timedelta(days=10), MIDNIGHT + timedelta(days=12)
+    explained = await database.fetchval(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {sql('availability')}", resource, None, *two_days
+    )
+    return {
+        node.get("Index Name", node["Node Type"]): node["Actual Rows"]
+        for node in nodes(json.loads(explained)[0]["Plan"])
+        if "Plans" not in node
+        and node["Actual Loops"] > 0
+        and "booking" in f"{node.get('Index Name')} {node.get('Relation Name')}"
+    }
+
+
+def ends(start: float, end: float) -> tuple[Any, Any]:
+    span = hours(start, end)
+    return span.lower, span.upper
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A node of a plan and all below it."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)

@@ -1,0 +1,54 @@
+"""What no code may do: write bookings beside the batch, decide by a process's clock, look before it holds the lock."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = ("api", "cli", "engine", "worker")
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns"}
+DECIDING = [ROOT / "engine" / "batch.py", *sorted((ROOT / "engine" / "rules").glob("*.py"))]
+
+
+def sources(*suffixes: str) -> list[Path]:
+    return [file for part in PRODUCT for file in (ROOT / part).rglob("*") if file.suffix in suffixes]
+
+
+@pytest.mark.parametrize(
+    ("statement", "writer"),
+    [
+        (r"INSERT\s+INTO\s+booking\b", "write_decisions.sql"),
+        (r"INSERT\s+INTO\s+ledger\b", "write_decisions.sql"),
+        (r"UPDATE\s+booking\b", "end_bookings.sql"),
+    ],
+)
+def test_one_statement_writes_each_table_of_record(statement: str, writer: str) -> None:
+    found = {file.name for file in sources(".py", ".sql") if re.search(statement, file.read_text(), re.IGNORECASE)}
+    assert found == {writer}
+
+
+def test_only_the_batch_uses_the_statements_that_write() -> None:
+    callers = {
+        file.relative_to(ROOT).as_posix()
+        for file in sources(".py")
+        if re.search(r'sql\("(write_decisions|end_bookings)"\)', file.read_text())
+    }
+    assert callers == {"engine/store/decisions.py"}
+    users = {
+        file.relative_to(ROOT).as_posix()
+        for file in sources(".py")
+        if re.search(r"\bstore\.write\(|decisions import .*\bwrite\b", file.read_text())
+    }
+    assert users == {"engine/batch.py"}
+
+
+@pytest.mark.parametrize("file", DECIDING, ids=lambda file: file.name)
+def test_no_rule_reads_a_clock(file: Path) -> None:
+    calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
+    read = {func.attr for func in calls if isinstance(func, ast.Attribute)} & CLOCKS
+    read |= {func.id for func in calls if isinstance(func, ast.Name)} & CLOCKS
+    assert not read

@@ -1,0 +1,1 @@
+"""The audit: each kind of damage is planted and must be named."""
