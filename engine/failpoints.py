@@ -6,17 +6,21 @@ which is reached for every command with its idempotency key as the label. Armed 
     W8=freeze;decide=raise@poison
 
 means: stop this process (SIGSTOP) when it has sent its replies, and raise wherever the label contains
-``poison``. Actions: kill, freeze, raise, hang (the event loop with it).
+``poison``. Actions: kill, freeze, raise, hang (the event loop with it), hold (the event loop too, for a
+while and without using the processor).
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 
 from engine.errors import StartupRefused
 
-ACTIONS = frozenset({"kill", "freeze", "raise", "hang"})
+ACTIONS = frozenset({"kill", "freeze", "raise", "hang", "hold"})
+HOLD_S = 1.5
+"""Longer than the server waits for a silent session, shorter than a standstill that ends the process."""
 
 _armed: dict[str, tuple[str, str]] = {}
 
@@ -60,5 +64,7 @@ def _act(point: str, action: str) -> None:
     elif action == "hang":
         while True:
             pass
+    elif action == "hold":
+        time.sleep(HOLD_S)
     else:
         raise Injected(point)

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import uvloop
-from arq.constants import in_progress_key_prefix
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.worker import Worker, func
 from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -23,6 +23,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from engine import failpoints
 from engine.collector import settle_collector
 from engine.config import Config
+from engine.extension import extend_forever
 from engine.opening import check_installation
 from engine.queue import jobs, scripts
 from engine.queue.client import open_client
@@ -30,22 +31,28 @@ from engine.queue.keys import WAKE_WORKERS
 from engine.store.pools import DECIDING, Pool, open_pool
 from engine.tasks import end_tasks
 from worker.forget_keys import forget_keys_forever
-from worker.turn import IDLE_S, Turns
+from worker.timing import (
+    BEAT_EVERY_S,
+    BLOCKED_WITHIN_S,
+    CONNECTION_CHECK_MS,
+    IDLE_IN_TRANSACTION_MS,
+    JOB_TIMEOUT_S,
+    LOCK_TIMEOUT_MS,
+    STATEMENT_TIMEOUT_MS,
+)
+from worker.turn import Turns
 from worker.watchdog import Watchdog
 
-BEAT_EVERY_S = 0.25
 LOOK_EVERY_S = 0.5
 BACK_OFF_S = 0.1
-JOB_TIMEOUT_S = 60
 HEALTH_EVERY_S = 3
-STATEMENT_TIMEOUT_MS = 2_000
 TROUBLE = (RedisError, OSError, TimeoutError)
 SESSION = {
     # A frozen or cut-off worker must not hold locks: the server ends its transaction.
-    "idle_in_transaction_session_timeout": "1000",
-    "lock_timeout": "500",
+    "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+    "lock_timeout": str(LOCK_TIMEOUT_MS),
     "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-    "client_connection_check_interval": "500",
+    "client_connection_check_interval": str(CONNECTION_CHECK_MS),
     **DECIDING,
 }
 
@@ -57,11 +64,11 @@ class TurnWorker(Worker):
 
     def __init__(self, config: Config, redis: Redis, blocking: Redis, pool: Pool) -> None:
         self.name = uuid4().hex[:12]
-        self.turns = Turns(redis, blocking, pool, batch_limit=config.batch_limit)
+        self._watchdog = Watchdog()
+        self.turns = Turns(redis, blocking, pool, batch_limit=config.batch_limit, watchdog=self._watchdog)
         self._turns_at_once = config.turns_per_worker
         self._redis = redis
         self._blocking = blocking
-        self._watchdog = Watchdog()
         super().__init__(
             functions=[func(self._turn, name=jobs.TURN)],  # type: ignore[arg-type]  # arq asks for its own protocol
             queue_name=jobs.QUEUE,
@@ -113,19 +120,32 @@ class TurnWorker(Worker):
             return
         for job, score in await self.pool.zrange(self.queue_name, 0, self.queue_read_limit - 1, withscores=True):
             job_id = job.decode()
-            if job_id in self.tasks:
-                continue
-            key = in_progress_key_prefix + job_id
-            if not await self.pool.set(key, b"1", nx=True, px=int(self.in_progress_timeout_s * 1000)):
-                continue
-            if await self.pool.zscore(self.queue_name, job_id) is None:
-                await self.pool.delete(key)
+            if job_id in self.tasks or not await self._claim(job_id):
                 continue
             self.tasks[job_id] = asyncio.create_task(self.run_job(job_id, int(score)))
             room -= 1
             if room == 0:
                 break
         await self.record_health()
+
+    async def _claim(self, job_id: str) -> bool:
+        """Claim a job for this worker, if nobody else has and it is not over.
+
+        A job whose worker died outlives its payload by name only. Nobody needs it any more: it is forgotten here, as
+        arq would tell of it as a failure.
+        """
+        key = in_progress_key_prefix + job_id
+        if not await self.pool.set(key, b"1", nx=True, px=int(self.in_progress_timeout_s * 1000)):
+            return False
+        async with self.pool.pipeline(transaction=True) as pipeline:
+            pipeline.zscore(self.queue_name, job_id)
+            pipeline.exists(job_key_prefix + job_id)
+            score, payload = await pipeline.execute()
+        if score is not None and payload:
+            return True
+        await self.pool.zrem(self.queue_name, job_id)
+        await self.pool.delete(key, retry_key_prefix + job_id)
+        return False
 
     async def _wait_to_be_woken(self) -> None:
         """Wait for a token; while there is no room for a job, for a job to end: others may use the token."""
@@ -181,16 +201,19 @@ async def run_worker(config: Config) -> None:
 
 async def _work(config: Config, redis_url: str, pool: Pool) -> None:
     redis = open_client(redis_url)
-    blocking = open_client(redis_url, timeout_s=IDLE_S + 2)
+    blocking = open_client(redis_url, timeout_s=BLOCKED_WITHIN_S)
     worker = TurnWorker(config, redis, blocking, pool)
     _stop_on_signals(worker)
-    forgetting = asyncio.create_task(forget_keys_forever(pool, hours=config.idempotency_hours))
+    clock_jobs = [
+        asyncio.create_task(forget_keys_forever(pool, hours=config.idempotency_hours)),
+        asyncio.create_task(extend_forever(pool)),
+    ]
     settle_collector()
     logger.info("worker begins", extra={"worker": worker.name})
     try:
         await worker.main()
     finally:
-        await end_tasks([forgetting])
+        await end_tasks(clock_jobs)
         with suppress(*TROUBLE):
             await redis.aclose()
             await blocking.aclose()

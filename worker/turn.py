@@ -29,11 +29,9 @@ from engine.queue.entries import NewerFormatError, decode_entry, encode_replies
 from engine.queue.keys import WAKE_TURNS, reply_channel
 from engine.store.pools import Connection, Pool, PooledConnection
 from engine.store.trouble import CONNECTION, backstop_fired, is_stale_plan, passes
+from worker.timing import IDLE_S, SLICE_S
+from worker.watchdog import Watchdog
 
-SLICE_S = 10.0
-"""How long a turn runs before its successor takes over."""
-IDLE_S = 1.0
-"""How long a turn waits for work before it ends: a lone caller does not pay for a new job."""
 GIVEN_UP_AT = 4
 """The attempt at which a head is given up."""
 TRANSACTION_TRIES = 8
@@ -49,15 +47,19 @@ logger = logging.getLogger(__name__)
 class Turns:
     """The turns of one worker process, and what they share.
 
-    tokens  of the turns that run; kept alive by the worker's beat.
+    tokens    of the turns that run; kept alive by the worker's beat.
+    watchdog  bounds how long a batch holds the event loop; one that was not started tells it afterwards.
     """
 
-    def __init__(self, redis: Redis, blocking: Redis, pool: Pool, *, batch_limit: int) -> None:
+    def __init__(
+        self, redis: Redis, blocking: Redis, pool: Pool, *, batch_limit: int, watchdog: Watchdog | None = None
+    ) -> None:
         self._redis = redis
         self._blocking = blocking
         self._pool = pool
         self._batch_limit = batch_limit
         self._gate = _Gate()
+        self.watchdog = watchdog or Watchdog()
         self.tokens: set[str] = set()
         self.stopping = False
 
@@ -214,13 +216,15 @@ class _Turn:
     async def _transact(self, queues: Mapping[int, list[Entry]], forced: Forced | None) -> Decisions:
         """One transaction, tried again while the trouble is the database's. A COMMIT whose answer is lost
         may have happened: then the fence has moved, and the next try answers from the ledger.
+
+        Raises HeldTooLong where the commands held the event loop: however the database takes that, it is not to blame.
         """
         for tried in range(1, TRANSACTION_TRIES + 1):
             try:
                 connection = await self._session.connection()
                 transaction = connection.transaction()
                 await transaction.start()
-                decided = await decide_batch(connection, queues, forced=forced)
+                decided = await self._turns.watchdog.bounded(decide_batch(connection, queues, forced=forced))
                 failpoints.reach("W6")
                 await transaction.commit()
             except Exception as error:

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 from engine.errors import StartupRefused
 from engine.queue.client import open_client
 
 OLDEST = (7, 0)
+LOADING_S = 10.0
+"""A server that says that it is loading its file is waited for this long."""
+LOADING_PAUSE_S = 0.1
+
+logger = logging.getLogger(__name__)
 
 
 async def check_redis(url: str) -> None:
-    """Raises StartupRefused where a setting of the server breaks a guarantee, or it does not answer."""
+    """Ask as soon as the server, which may be loading its file, answers.
+
+    Raises StartupRefused where a setting of the server breaks a guarantee, or it does not answer.
+    """
     client = open_client(url)
     try:
+        await _once_loaded(client)
         await _check(client)
     except RedisError as error:
         raise StartupRefused(f"Redis at REDIS_URL cannot be asked: {str(error).rstrip('.')}.") from error
     finally:
         await client.aclose()
+
+
+async def _once_loaded(client: Redis) -> None:
+    """Wait, for LOADING_S at most, while the server loads its file: it takes connections then, and no commands."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOADING_S
+    told = False
+    while True:
+        try:
+            await client.ping()
+        except BusyLoadingError:
+            if loop.time() > deadline:
+                raise
+        else:
+            return
+        if not told:
+            logger.warning("Redis is loading its file and is waited for", extra={"within_s": LOADING_S})
+            told = True
+        await asyncio.sleep(LOADING_PAUSE_S)
 
 
 async def _check(client: Redis) -> None:

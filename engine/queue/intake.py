@@ -25,7 +25,7 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from engine import failpoints
 from engine.commands import Outcome, Queued, Request
 from engine.config import Config
-from engine.errors import EngineError, QueueFull, Unavailable
+from engine.errors import EngineError, QueueFull, StorageFull, TooManyWaiting, Unavailable
 from engine.queue import scripts
 from engine.queue.check import has_waitaof
 from engine.queue.client import open_client
@@ -63,6 +63,7 @@ class Waiter:
     immediate  the caller wants its ticket only.
     waits_for  request id of the entry that will be answered: another than its own where an equal one is queued.
     ticket     None until the enqueue script answered.
+    unsure     a call of the script that had this in it was cut off: it may have a ticket that nobody told us.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class Waiter:
         "request",
         "since",
         "ticket",
+        "unsure",
         "waits_for",
     )
 
@@ -89,11 +91,16 @@ class Waiter:
         self.ticket: int | None = None
         self.decided = 0
         self.queued = True
+        self.unsure = False
 
     def resolve(self, outcome: Outcome | None) -> None:
         """End the wait; None means that it was too long."""
         if not self.future.done():
             self.future.set_result(outcome)
+
+    def refuse(self, error: EngineError) -> None:
+        """End the wait because nothing was enqueued, where that is certain."""
+        self.fail(Unavailable("an earlier call may have enqueued it; send the request again") if self.unsure else error)
 
     def fail(self, error: EngineError) -> None:
         """End the wait with trouble."""
@@ -119,6 +126,7 @@ class QueuedIntake:
         self._kick = asyncio.Event()
         self._waiters: dict[UUID, Waiter] = {}
         self._joined: dict[UUID, list[Waiter]] = {}
+        self._waiting = 0
         self._heard = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -153,17 +161,19 @@ class QueuedIntake:
 
     async def decide(self, request: Request, *, wait_s: float) -> Outcome | Queued:
         """Join the queue and wait; see ``engine.intake.Intake.decide``."""
-        if len(self._waiters) >= WAITING_LIMIT:
-            raise QueueFull("too many requests wait here; none of this one was kept")
+        if self._waiting >= WAITING_LIMIT:
+            raise TooManyWaiting("as many requests wait in this process as may; nothing was enqueued")
         failpoints.reach("A2")
         future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         waiter = Waiter(request, api=self._api, wait_s=wait_s, future=future)
         self._waiters[request.request_id] = waiter
         self._pending.append(waiter)
         self._kick.set()
+        self._waiting += 1
         try:
             outcome = await future
         finally:
+            self._waiting -= 1
             self._forget(waiter)
         failpoints.reach("A6")
         if outcome is not None:
@@ -235,9 +245,11 @@ class QueuedIntake:
                     for waiter in batch:
                         waiter.queued = False
                         if waiter.ticket is None:  # one that has its ticket only repeated its call
-                            waiter.fail(QueueFull("Redis is full; nothing was enqueued"))
+                            waiter.refuse(StorageFull("Redis is full; nothing was enqueued"))
                 except TROUBLE as error:
                     logger.warning("enqueueing is tried again", extra={"error": repr(error)})
+                    for waiter in batch:
+                        waiter.unsure = True
                     self._pending[:0] = batch
                     await asyncio.sleep(BACK_OFF_S)
 
@@ -254,7 +266,7 @@ class QueuedIntake:
             if place.ticket is None:
                 numberless.append(waiter)
             elif place.ticket < 0:
-                waiter.fail(QueueFull("the resource's queue is full; nothing was enqueued"))
+                waiter.refuse(QueueFull("the resource's queue is full; nothing was enqueued"))
             else:
                 self._placed(waiter, place)
         if numberless:

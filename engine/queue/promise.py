@@ -12,7 +12,7 @@ from uuid import UUID
 
 from redis.exceptions import RedisError
 
-from engine.errors import Unavailable
+from engine.errors import EngineError, NotPromised, Unavailable
 from engine.queue import scripts
 from engine.queue.client import open_client
 from engine.tasks import end_tasks
@@ -48,7 +48,7 @@ class Promiser:
         await self._client.aclose()
 
     async def promise(self, request_id: UUID, resource: int, field: bytes) -> None:
-        """Return when the command is on disk and findable. Raises Unavailable where that is not known."""
+        """Return when the command is on disk and findable. Raises NotPromised where that is not known."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pending.append(((request_id, resource, field), future))
         self._kick.set()
@@ -59,7 +59,7 @@ class Promiser:
             await self._kick.wait()
             self._kick.clear()
             batch, self._pending = self._pending, []
-            error: Unavailable | None = None
+            error: EngineError | None = None
             try:
                 await scripts.address(self._redis, [command for command, _ in batch])
                 if self._waitaof:
@@ -67,14 +67,14 @@ class Promiser:
                         "WAITAOF", 1, 0, ON_DISK_WITHIN_MS
                     )
                     if not on_disk:
-                        error = Unavailable("the queue is not on disk yet; send the request again")
+                        error = NotPromised("the queue is not on disk yet; send the request again")
             except (RedisError, OSError, TimeoutError) as trouble:
                 logger.warning("a promise could not be made", extra={"error": repr(trouble)})
-                error = Unavailable("the queue cannot be asked; send the request again")
+                error = NotPromised("the queue cannot be asked; send the request again")
             self._settle([future for _, future in batch], error)
 
     @staticmethod
-    def _settle(futures: list[asyncio.Future[None]], error: Unavailable | None) -> None:
+    def _settle(futures: list[asyncio.Future[None]], error: EngineError | None) -> None:
         for future in futures:
             if future.done():
                 continue

@@ -30,8 +30,14 @@ from redis.exceptions import NoScriptError
 
 from engine.queue.keys import MEMORY
 
+LEASE_S = 1.0
+"""How long a turn, or a worker, is thought alive after it was heard of, by Redis's clock."""
+ANNOUNCED_S = 0.5
+"""How long a turn that was announced is waited for."""
+
 _LUA = Path(__file__).parent / "lua"
-_SHARED = "\n".join((_LUA / f"{name}.lua").read_text(encoding="utf-8") for name in ("announce", "give_back"))
+_SPANS = f"local LEASE, ANNOUNCED = {LEASE_S * 1_000_000:.0f}, {ANNOUNCED_S * 1_000_000:.0f}\n"
+_SHARED = _SPANS + "\n".join((_LUA / f"{name}.lua").read_text(encoding="utf-8") for name in ("announce", "give_back"))
 MAY_EXCEED_MEMORY = frozenset(
     {"take", "attempt", "trim", "release", "restamp", "beat", "sweep", "end_turn", "address", "find"}
 )

@@ -11,6 +11,8 @@ from engine.store.startup import told_in_a_sentence
 
 READ_TIMEOUT_S = 5.0
 """A read of the API that takes longer is ended by the server and answered 503."""
+COMMAND_TIMEOUT_S = READ_TIMEOUT_S + 1
+"""When a connection is given up whose server says nothing, not even that a statement took too long."""
 ACQUIRE_TIMEOUT_S = 1.0
 """A request that gets no connection within this is answered 503."""
 STARTING_S = 10.0
@@ -59,7 +61,7 @@ async def open_pool(url: str, *, size: int, name: str, settings: dict[str, str] 
             min_size=1,
             max_size=size,
             timeout=5.0,
-            command_timeout=READ_TIMEOUT_S + 1,
+            command_timeout=COMMAND_TIMEOUT_S,
             max_inactive_connection_lifetime=60.0,
             server_settings=options,
             reset=_nothing_to_reset,

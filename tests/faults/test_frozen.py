@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -17,8 +18,21 @@ from tests.processes import Processes
 from tests.proxy import proxied
 from tests.schema.rows import Connection, add_resource
 from tests.support import wait_until
+from worker.timing import FAILURES_AT_MOST
 
 GO_ON_WITHIN = timedelta(seconds=2)
+
+
+def session_is_over(database: Connection) -> Callable[[], Awaitable[bool]]:
+    """Ask whether the server has ended the session of a worker that was frozen inside its transaction."""
+
+    async def is_over() -> bool:
+        return not await database.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'firstcome worker' AND state = 'idle in transaction'"
+        )
+
+    return is_over
 
 
 @pytest.mark.parametrize("step", ["W1", "W3", "W4", "W5", "W7"])
@@ -62,19 +76,32 @@ async def test_a_worker_that_was_frozen_alone_does_its_batch_again_on_a_new_conn
     async with open_intake(redis_url, database_url) as intake:
         waiting = asyncio.create_task(intake.decide(request(room), wait_s=30))
         await wait_until(lambda: frozen.frozen)
-
-        async def is_ended() -> bool:
-            return not await database.fetchval(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE application_name = 'firstcome worker' AND state = 'idle in transaction'"
-            )
-
-        await wait_until(is_ended)
+        await wait_until(session_is_over(database))
         resuming = asyncio.create_task(frozen.keep_resuming())
         assert decided(await waiting).status is Status.CONFIRMED
         await end_tasks([resuming])
     assert frozen.records("a batch is tried again")
     assert [record for record in frozen.records() if record["level"] in {"error", "critical"}] == []
+    await clean(database_url)
+
+
+async def test_a_worker_that_is_frozen_again_and_again_blames_no_command(
+    processes: Processes, database: Connection, database_url: str, redis_url: str
+) -> None:
+    """Each time in the middle of deciding, until the server has ended its session: as often as poison would need."""
+    room = await add_resource(database, capacity=1)
+    frozen = await processes.worker(FIRSTCOME_FAILPOINTS="decide=freeze")
+    async with open_intake(redis_url, database_url) as intake:
+        waiting = asyncio.create_task(intake.decide(request(room), wait_s=60))
+        for _ in range(FAILURES_AT_MOST + 1):
+            await wait_until(lambda: frozen.frozen)
+            await wait_until(session_is_over(database))
+            frozen.resume()
+        resuming = asyncio.create_task(frozen.keep_resuming())
+        assert decided(await waiting).status is Status.CONFIRMED
+        await end_tasks([resuming])
+    assert len(frozen.records("a batch is tried again")) >= FAILURES_AT_MOST
+    assert frozen.records("its heads are suspect") == []
     await clean(database_url)
 
 

@@ -1,8 +1,9 @@
-"""A command that raises, one that hangs, one that kills its process: it fails alone, its neighbours do not."""
+"""A command that raises, one that does not end, one that kills its process: it fails alone, its neighbours do not."""
 
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -11,14 +12,14 @@ from engine.commands import Command, Status
 from tests.clients import add_resources, clean, decided, hour, ledger, open_intake, request
 from tests.processes import Processes, Supervisor
 from tests.schema.rows import Connection, add_resource
+from tests.support import wait_until
+from worker.timing import FAILURES_AT_MOST, QUEUE_BLOCKED_S
 from worker.watchdog import EXIT_CODE
 
 NEIGHBOURS = 8
-DEATHS = 5
-"""Two batches that it stands in, and three attempts at it alone: the fourth is not made."""
 
 
-@pytest.mark.parametrize("action", ["raise", "kill", "hang"])
+@pytest.mark.parametrize("action", ["raise", "kill", "hang", "hold"])
 async def test_poison_fails_and_its_neighbours_are_decided_in_order(
     processes: Processes, database: Connection, database_url: str, redis_url: str, action: str
 ) -> None:
@@ -36,6 +37,7 @@ async def test_poison_fails_and_its_neighbours_are_decided_in_order(
         ]
         await asyncio.sleep(0)  # they are brought in this order before a worker is there
         await supervisor.start()
+        started_at = await database.fetchval("SELECT clock_timestamp()")
         outcomes = [decided(answer) for answer in await asyncio.gather(*waiting)]
 
     failed = outcomes[NEIGHBOURS]
@@ -52,11 +54,37 @@ async def test_poison_fails_and_its_neighbours_are_decided_in_order(
         (room, NEIGHBOURS + 1, poison.request_id)
     ]
     assert msgspec.msgpack.decode(letters[0]["command"], type=Command) == poison.command
-    deaths = 0 if action == "raise" else DEATHS
-    assert supervisor.restarts == deaths
-    if action == "hang":
-        ends = [child.process.returncode for child in processes.all[:-1]]
-        assert ends == [EXIT_CODE] * deaths, "the watchdog ended it"
+    assert supervisor.restarts == (FAILURES_AT_MOST if action == "kill" else 0)
+    if action != "kill":
+        assert failed.decided_at - started_at < timedelta(seconds=QUEUE_BLOCKED_S)
+    await clean(database_url)
+
+
+async def test_a_worker_whose_loop_stands_still_outside_a_batch_ends_and_another_goes_on(
+    processes: Processes, database: Connection, database_url: str, redis_url: str
+) -> None:
+    room = await add_resource(database, capacity=1)
+    standing = await processes.worker(FIRSTCOME_FAILPOINTS="W2=hang")
+    async with open_intake(redis_url, database_url) as intake:
+        waiting = asyncio.create_task(intake.decide(request(room), wait_s=60))
+        await wait_until(lambda: standing.ended)
+        assert standing.process.returncode == EXIT_CODE, "the watchdog ended it"
+        await processes.worker()
+        assert decided(await waiting).status is Status.CONFIRMED
+    await clean(database_url)
+
+
+async def test_the_log_shows_where_a_command_hung(
+    processes: Processes, database: Connection, database_url: str, redis_url: str
+) -> None:
+    room = await add_resource(database, capacity=1)
+    worker = await processes.worker(FIRSTCOME_FAILPOINTS="decide=hang@poison")
+    async with open_intake(redis_url, database_url) as intake:
+        poison = request(room, key="poison")
+        assert decided(await intake.decide(poison, wait_s=60)).status is Status.FAILED
+    blamed = worker.records("its heads are suspect")
+    assert {record["request_id"] for record in blamed} == {str(poison.request_id)}
+    assert all("HeldTooLong" in record["error"] and "failpoints.py" in record["error"] for record in blamed)
     await clean(database_url)
 
 

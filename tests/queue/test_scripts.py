@@ -97,6 +97,23 @@ async def test_a_drained_queue_goes_on_with_its_numbers_for_a_day(redis: Redis) 
     assert await redis.ttl(f"fc:state:{ROOM}") == -1, "while something is queued it does not go"
 
 
+@pytest.mark.parametrize("owned", [False, True])
+async def test_a_queue_whose_state_was_deleted_goes_on_behind_its_last_entry(redis: Redis, owned: bool) -> None:
+    await enqueue(redis, [request(ROOM) for _ in range(3)])
+    if owned:
+        await scripts.take(redis, "turn", limit=10)
+    await redis.delete(f"fc:state:{ROOM}")
+    _, places = await enqueue(redis, [request(ROOM) for _ in range(2)], last_ticket=0)
+    assert [place.ticket for place in places] == [4, 5], "1 to 3 are given"
+    assert [place.decided for place in places] == [0, 0]
+    await scripts.release(redis, "turn", [(ROOM, False)])
+    assert await redis.lrange("fc:ready", 0, -1) == [b"7"], "once"  # type: ignore[misc]
+    (taken,) = await scripts.take(redis, "another", limit=10)
+    assert len(taken.entries) == 5
+    (full,) = (await enqueue(redis, [request(ROOM)], limit=5))[1]
+    assert full.ticket == -1
+
+
 # ---------------------------------------------------------------------- taking and ending
 
 

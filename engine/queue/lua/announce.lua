@@ -1,6 +1,6 @@
 -- Announce a turn if work is ready and fewer turns are alive or announced than the living workers can run.
--- Put in front of every script that calls it. Returns 1 if the caller must now enqueue the turn's job.
-local LEASE, ANNOUNCED = 1000000, 500000
+-- Put in front of every script that calls it, behind LEASE and ANNOUNCED, spans in microseconds (scripts.py).
+-- Returns 1 if the caller must now enqueue the turn's job.
 local function announce(now)
     if redis.call('LLEN', 'fc:ready') == 0 then return 0 end
     local room = 0

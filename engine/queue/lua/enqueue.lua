@@ -26,9 +26,15 @@ for i = 3, #ARGV, 7 do
     else
         local state = redis.call('HMGET', 'fc:state:' .. resource, 'next', 'owner', field)
         queue = {next = tonumber(state[1]), owner = state[2], length = 0, fields = {}, entries = {}, writes = {}}
+        if not queue.next then
+            -- Its state was deleted by hand, and entries are left: the numbers go on behind the last of them.
+            local last = redis.call('LINDEX', 'fc:queue:' .. resource, -1)
+            queue.next = last and struct.unpack('>I8', last, 2) + 1
+            queue.orphaned = last
+        end
         if queue.next then
             queue.decided = queue.next - 1
-            if queue.owner then
+            if queue.owner or queue.orphaned then
                 queue.length = redis.call('LLEN', 'fc:queue:' .. resource)
                 queue.decided = decided(resource, queue.next)
             end
@@ -77,6 +83,7 @@ for _, resource in ipairs(order) do
             writes[#writes + 1] = 'owner'
             writes[#writes + 1] = READY
             redis.call('PERSIST', state)
+            if queue.orphaned then redis.call('LREM', 'fc:ready', 0, resource) end
             redis.call('RPUSH', 'fc:ready', resource)
             woken = true
         end
