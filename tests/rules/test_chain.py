@@ -30,14 +30,15 @@ GOLDEN = LedgerRow(
     first_ticket=None,
     joined_at=datetime(2026, 8, 10, 12, 0, 0, 123456, tzinfo=UTC),
     decided_at=datetime(2026, 8, 10, 12, 0, 0, 234567, tzinfo=UTC),
+    detail=b"what a series is",
 )
 
 
 def test_the_hash_of_a_row_is_what_it_always_was() -> None:
-    assert row_hash(GENESIS, GOLDEN).hex() == "1573da55909ff5af8ea55655b7e0d6e361e7997119e3cf914c6ca8655f7c59b2"
+    assert row_hash(GENESIS, GOLDEN).hex() == "2f7a77809bbf7064292c12c04a9e6d15a6ea2e57f443f08834d17f80f935920b"
     assert (
         row_hash(row_hash(GENESIS, GOLDEN), GOLDEN).hex()
-        == "6c04466bcde2ae15c930c3bda840adcd646c656052ab573b344aa32b3ccdce6b"
+        == "9092a5ae6c03caf38fc2c54c8c707e976efb8259228ef9e406f992d9db8bd6c4"
     )
 
 
@@ -66,6 +67,7 @@ class Changed:
         Changed("first_ticket", 1),
         Changed("joined_at", datetime(2026, 8, 10, 12, 0, 0, 123457, tzinfo=UTC)),
         Changed("decided_at", datetime(2026, 8, 10, 12, 0, 0, 234568, tzinfo=UTC)),
+        Changed("detail", None),
     ],
     ids=lambda changed: changed.field,
 )
