@@ -65,6 +65,24 @@ async def book_all(
     return bookings
 
 
+async def add_series(connection: Connection, resource: int) -> UUID:
+    """Make a series of a resource, without occurrences."""
+    series = uuid4()
+    await connection.execute(
+        "INSERT INTO series (id, resource, wall_clock, time_zone, length_ms, rule, places, status, caller, ticket,"
+        " request_id, created_at)"
+        " VALUES ($1, $2, '2030-01-01 09:00', 'UTC', 3600000, 'FREQ=DAILY', 1, 'confirmed', 'anonymous', 1, $1, now())",
+        series,
+        resource,
+    )
+    return series
+
+
+async def name_occurrence(connection: Connection, booking: UUID, series: UUID, name: datetime) -> None:
+    """Make a booking an occurrence of a series."""
+    await connection.execute("UPDATE booking SET series = $2, occurrence = $3 WHERE id = $1", booking, series, name)
+
+
 async def cancel(connection: Connection, booking: UUID) -> None:
     """End a booking."""
     await connection.execute("UPDATE booking SET status = 'cancelled', ended_at = now() WHERE id = $1", booking)

@@ -17,22 +17,32 @@ CREATE TABLE booking (
     rescheduled_to uuid,
     rescheduled_from uuid,
     version integer NOT NULL DEFAULT 1,
+    series uuid,
+    occurrence timestamp with time zone,
     CONSTRAINT booking_cancellation_reason_length CHECK ((char_length(cancellation_reason) <= 2000)),
     CONSTRAINT booking_during_bounds CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND isfinite(lower(during)) AND isfinite(upper(during)))),
     CONSTRAINT booking_ended_at CHECK (((ended_at IS NULL) = (status = 'confirmed'::text))),
     CONSTRAINT booking_exclusive_places CHECK (((places = 1) OR (NOT (live AND exclusive)))),
+    CONSTRAINT booking_occurrence CHECK (((series IS NULL) = (occurrence IS NULL))),
     CONSTRAINT booking_places_range CHECK ((places >= 1)),
     CONSTRAINT booking_rescheduled_to CHECK (((rescheduled_to IS NOT NULL) = (status = 'rescheduled'::text))),
-    CONSTRAINT booking_status CHECK ((status = ANY (ARRAY['confirmed'::text, 'cancelled'::text, 'rescheduled'::text]))),
+    CONSTRAINT booking_status CHECK (((status = ANY (ARRAY['confirmed'::text, 'cancelled'::text, 'rescheduled'::text])) OR ((status = 'clashed'::text) AND (series IS NOT NULL)))),
     CONSTRAINT booking_ticket_range CHECK ((ticket >= 1)),
     CONSTRAINT booking_version_range CHECK ((version >= 1)),
     CONSTRAINT booking_rescheduled_to_fkey FOREIGN KEY (rescheduled_to) REFERENCES booking(id) DEFERRABLE INITIALLY DEFERRED,
     CONSTRAINT booking_resource_fkey FOREIGN KEY (resource, exclusive) REFERENCES resource(id, exclusive) ON UPDATE CASCADE,
+    CONSTRAINT booking_series_fkey FOREIGN KEY (series, resource) REFERENCES series(id, resource),
     CONSTRAINT booking_pkey PRIMARY KEY (id),
     CONSTRAINT booking_no_overlap EXCLUDE USING gist (resource WITH =, during WITH &&) WHERE ((live AND exclusive))
 );
 
+CREATE UNIQUE INDEX booking_one_claim_of_occurrence ON public.booking USING btree (series, occurrence) WHERE ((series IS NOT NULL) AND live);
+
+CREATE INDEX booking_series ON public.booking USING btree (series, occurrence) WHERE (series IS NOT NULL);
+
 CREATE INDEX booking_shared_during ON public.booking USING gist (resource, during) WHERE (live AND (NOT exclusive));
+
+CREATE INDEX booking_start ON public.booking USING btree (resource, live, lower(during));
 
 CREATE TRIGGER booking_within_capacity_insert AFTER INSERT ON public.booking REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION booking_within_capacity();
 
@@ -89,6 +99,7 @@ CREATE TABLE ledger (
     joined_at timestamp with time zone NOT NULL,
     decided_at timestamp with time zone NOT NULL,
     row_hash bytea NOT NULL,
+    detail bytea,
     CONSTRAINT ledger_first_ticket CHECK (((first_ticket IS NOT NULL) = (outcome = 'repeated'::text))),
     CONSTRAINT ledger_outcome CHECK ((outcome = ANY (ARRAY['confirmed'::text, 'refused'::text, 'failed'::text, 'withdrawn'::text, 'repeated'::text]))),
     CONSTRAINT ledger_row_hash_length CHECK ((octet_length(row_hash) = 32)),
@@ -114,6 +125,7 @@ CREATE TABLE resource (
     memory_id text,
     version integer NOT NULL DEFAULT 1,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
+    series_horizon timestamp with time zone,
     CONSTRAINT resource_capacity_range CHECK (((capacity >= 1) AND (capacity <= 1000000))),
     CONSTRAINT resource_initial_capacity_range CHECK (((initial_capacity >= 1) AND (initial_capacity <= 1000000))),
     CONSTRAINT resource_last_row_hash_length CHECK ((octet_length(last_row_hash) = 32)),
@@ -134,6 +146,47 @@ CREATE TABLE schema_migration (
     applied_at timestamp with time zone NOT NULL DEFAULT now(),
     CONSTRAINT schema_migration_pkey PRIMARY KEY (name)
 );
+
+CREATE TABLE series (
+    id uuid NOT NULL,
+    resource bigint NOT NULL,
+    wall_clock timestamp without time zone NOT NULL,
+    time_zone text NOT NULL,
+    length_ms bigint NOT NULL,
+    rule text,
+    extra timestamp with time zone[] NOT NULL DEFAULT '{}'::timestamp with time zone[],
+    excluded timestamp with time zone[] NOT NULL DEFAULT '{}'::timestamp with time zone[],
+    places integer NOT NULL,
+    status text NOT NULL,
+    materialised_until timestamp with time zone,
+    caller text NOT NULL,
+    ticket bigint NOT NULL,
+    request_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    ended_at timestamp with time zone,
+    cancellation_reason text,
+    rescheduled_to uuid,
+    rescheduled_from uuid,
+    version integer NOT NULL DEFAULT 1,
+    CONSTRAINT series_cancellation_reason_length CHECK ((char_length(cancellation_reason) <= 2000)),
+    CONSTRAINT series_ended_at CHECK (((ended_at IS NULL) = (status = 'confirmed'::text))),
+    CONSTRAINT series_excluded_count CHECK ((cardinality(excluded) <= 4000)),
+    CONSTRAINT series_extra_count CHECK ((cardinality(extra) <= 1000)),
+    CONSTRAINT series_length_range CHECK (((length_ms >= 1) AND (length_ms <= '31622400000'::bigint))),
+    CONSTRAINT series_places_range CHECK ((places >= 1)),
+    CONSTRAINT series_rescheduled_to CHECK (((rescheduled_to IS NOT NULL) OR (status <> 'rescheduled'::text))),
+    CONSTRAINT series_rule_length CHECK (((char_length(rule) >= 1) AND (char_length(rule) <= 2000))),
+    CONSTRAINT series_something CHECK (((rule IS NOT NULL) OR (extra <> '{}'::timestamp with time zone[]))),
+    CONSTRAINT series_status CHECK ((status = ANY (ARRAY['confirmed'::text, 'cancelled'::text, 'rescheduled'::text]))),
+    CONSTRAINT series_ticket_range CHECK ((ticket >= 1)),
+    CONSTRAINT series_version_range CHECK ((version >= 1)),
+    CONSTRAINT series_rescheduled_to_fkey FOREIGN KEY (rescheduled_to) REFERENCES series(id) DEFERRABLE INITIALLY DEFERRED,
+    CONSTRAINT series_resource_fkey FOREIGN KEY (resource) REFERENCES resource(id),
+    CONSTRAINT series_pkey PRIMARY KEY (id),
+    CONSTRAINT series_id_resource_key UNIQUE (id, resource)
+);
+
+CREATE INDEX series_unfinished ON public.series USING btree (resource, materialised_until) WHERE ((status = 'confirmed'::text) AND (materialised_until IS NOT NULL));
 
 CREATE OR REPLACE FUNCTION public.booking_over_capacity(resources bigint[], spans tstzmultirange[])
  RETURNS TABLE(resource bigint, instant timestamp with time zone, taken bigint, capacity integer)
@@ -234,7 +287,10 @@ CREATE OR REPLACE FUNCTION public.resource_capacity_kept()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 BEGIN
-    PERFORM booking_refuse_excess(ARRAY[NEW.id], ARRAY['{(,)}'::tstzmultirange]);
+    PERFORM booking_refuse_excess(
+        ARRAY[NEW.id],
+        ARRAY[tstzmultirange(tstzrange(greatest(clock_timestamp(), NEW.last_decided_at), NULL))]
+    );
     RETURN NULL;
 END
 $function$;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.schema.rows import Connection, add_resource, book, book_all, cancel, hours
+from tests.schema.rows import Connection, add_resource, book, book_all, cancel, hours, set_capacity
 
 LAUNCH = 5_000
 
@@ -55,6 +55,26 @@ async def test_giving_places_back_is_not_counted(database: Connection) -> None:
         before = await calls(database, "booking_refuse_excess")
         await cancel(database, booking)
         assert await calls(database, "booking_refuse_excess") == before
+
+
+@pytest.mark.parametrize("capacity", [1, 2])
+async def test_a_resource_that_changes_its_kind_reads_its_own_bookings_only(
+    database: Connection, capacity: int
+) -> None:
+    """The foreign key takes along what was cancelled, too."""
+    await database.execute("SET enable_seqscan = off")  # as every session that decides
+    launch = await add_resource(database, capacity=LAUNCH)
+    await book_all(database, [(launch, hours(9, 10), 1)] * LAUNCH)
+    changing = await add_resource(database, capacity=capacity)
+    await book_all(database, [(changing, hours(at, at + 1), 1) for at in range(10)])
+    await book_all(database, [(changing, hours(9, 10), 1)] * 10, status="cancelled")
+    async with database.transaction():
+        before = await reads(database)
+        await set_capacity(database, changing, 3 - capacity)
+        after = await reads(database)
+    sequential, indexed = (late - early for early, late in zip(before, after, strict=True))
+    assert sequential == 0
+    assert 20 <= indexed <= 60
 
 
 @pytest.mark.parametrize("statistics", ["none", "of few bookings", "of one launch"])

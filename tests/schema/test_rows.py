@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import asyncpg
 import pytest
 
-from tests.schema.rows import Connection, add_resource, book, hours
+from tests.schema.rows import MIDNIGHT, Connection, add_resource, add_series, book, cancel, hours, name_occurrence
 
 DAY = "2030-01-01 {}:00+00"
 NINE, TEN = DAY.format("09"), DAY.format("10")
@@ -40,6 +42,9 @@ async def test_an_interval_is_half_open_finite_and_not_empty(database: Connectio
     [
         ("places = 0", "booking_places_range"),
         ("status = 'held', ended_at = now()", "booking_status"),
+        ("status = 'clashed', ended_at = now()", "booking_status"),
+        ("series = gen_random_uuid()", "booking_occurrence"),
+        ("occurrence = now()", "booking_occurrence"),
         ("ended_at = now()", "booking_ended_at"),
         ("status = 'cancelled'", "booking_ended_at"),
         ("status = 'rescheduled', ended_at = now()", "booking_rescheduled_to"),
@@ -54,6 +59,77 @@ async def test_a_booking_refuses(database: Connection, change: str, constraint: 
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await database.execute(f"UPDATE booking SET {change}")
     assert refused.value.constraint_name == constraint
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("length_ms = 0", "series_length_range"),
+        ("length_ms = 366::bigint * 86400000 + 1", "series_length_range"),
+        ("rule = ''", "series_rule_length"),
+        ("rule = repeat('x', 2001)", "series_rule_length"),
+        ("rule = NULL", "series_something"),
+        ("extra = array_fill(now(), ARRAY[1001])", "series_extra_count"),
+        ("excluded = array_fill(now(), ARRAY[4001])", "series_excluded_count"),
+        ("places = 0", "series_places_range"),
+        ("status = 'clashed', ended_at = now()", "series_status"),
+        ("ended_at = now()", "series_ended_at"),
+        ("status = 'cancelled'", "series_ended_at"),
+        ("status = 'rescheduled', ended_at = now()", "series_rescheduled_to"),
+        ("ticket = 0", "series_ticket_range"),
+        ("version = 0", "series_version_range"),
+        ("cancellation_reason = repeat('x', 2001)", "series_cancellation_reason_length"),
+    ],
+)
+async def test_a_series_refuses(database: Connection, change: str, constraint: str) -> None:
+    await add_series(database, await add_resource(database, capacity=2))
+    with pytest.raises(asyncpg.CheckViolationError) as refused:
+        await database.execute(f"UPDATE series SET {change}")
+    assert refused.value.constraint_name == constraint
+
+
+async def test_a_series_may_consist_of_extra_starts_alone(database: Connection) -> None:
+    await add_series(database, await add_resource(database, capacity=1))
+    assert await database.execute("UPDATE series SET rule = NULL, extra = ARRAY[now()]") == "UPDATE 1"
+
+
+async def test_a_series_goes_on_in_a_series_that_exists(database: Connection) -> None:
+    """Looked at when the transaction ends: the two may be written in any order."""
+    await add_series(database, await add_resource(database, capacity=1))
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as refused:
+        await database.execute("UPDATE series SET rescheduled_to = gen_random_uuid()")
+    assert refused.value.constraint_name == "series_rescheduled_to_fkey"
+
+
+async def test_an_occurrence_is_of_a_series_of_its_own_resource(database: Connection) -> None:
+    room, other = [await add_resource(database, capacity=1) for _ in range(2)]
+    booking = await book(database, room, hours(9, 10))
+    for series in (uuid4(), await add_series(database, other)):
+        with pytest.raises(asyncpg.ForeignKeyViolationError) as refused:
+            await name_occurrence(database, booking, series, MIDNIGHT)
+        assert refused.value.constraint_name == "booking_series_fkey"
+    await name_occurrence(database, booking, await add_series(database, room), MIDNIGHT)
+
+
+async def test_nobody_holds_one_occurrence_twice(database: Connection) -> None:
+    room = await add_resource(database, capacity=3)
+    series, other = [await add_series(database, room) for _ in range(2)]
+    first, second = [await book(database, room, hours(*times)) for times in ((9, 10), (12, 13))]
+    await name_occurrence(database, first, series, MIDNIGHT)
+    with pytest.raises(asyncpg.UniqueViolationError) as refused:
+        await name_occurrence(database, second, series, MIDNIGHT)
+    assert refused.value.constraint_name == "booking_one_claim_of_occurrence"
+    await name_occurrence(database, second, other, MIDNIGHT)
+    await cancel(database, first)
+    await name_occurrence(database, second, series, MIDNIGHT)
+
+
+async def test_an_occurrence_that_clashed_claims_nothing(database: Connection) -> None:
+    room = await add_resource(database, capacity=1)
+    booking = await book(database, room, hours(9, 10))
+    await name_occurrence(database, booking, await add_series(database, room), MIDNIGHT)
+    await database.execute("UPDATE booking SET status = 'clashed', ended_at = now() WHERE id = $1", booking)
+    await book(database, room, hours(9, 10))
 
 
 @pytest.mark.parametrize(
