@@ -11,37 +11,47 @@ memory: nothing of that resource is decided, its numbers jump, and the queue mus
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from engine import failpoints
-from engine.chain import LedgerRow, row_hash
 from engine.commands import (
     MAX_CLASHES,
     Book,
     BookingStatus,
     BookingView,
+    BookSeries,
     Cancel,
+    CancelOccurrence,
+    CancelSeries,
     Entry,
+    MoveOccurrence,
     Outcome,
     Reason,
     Reschedule,
+    RestoreOccurrence,
     Status,
     Unreadable,
     UpdateResource,
-    kind_of,
+    weight_of,
 )
 from engine.identifiers import uuid7
+from engine.notebook import Notebook, clash_times
 from engine.rules.calendar import Calendar
 from engine.rules.decide import Refusal, Standing, refuse_cancel, refuse_claim, refuse_move, refuse_update
+from engine.series import Desk, SeriesDecision, decision_of
 from engine.store import decisions as store
 from engine.store.idempotency import Key
 from engine.store.outcomes import outcomes_by_ticket
 from engine.store.pools import Connection
+from engine.store.series import load_unfinished
+from engine.wish import claim_unstored, far_peak_of
 
 TICKET_JUMP = 1_000_000
 """Numbers jump to a multiple of this when Redis lost its memory, so that the ledger shows it."""
@@ -52,6 +62,13 @@ NO_KEY = "\x1f"
 CLAIMING = (Book, Reschedule)
 NAMING = (Cancel, Reschedule)
 """Commands that claim an interval, and those that name a booking."""
+OF_SERIES = (BookSeries, CancelSeries, CancelOccurrence, RestoreOccurrence, MoveOccurrence)
+ALONE = (UpdateResource, *OF_SERIES)
+"""Commands that no other command of their resource shares a batch with: what they need is counted in SQL, or much."""
+WEIGHT_LIMIT = 4_096
+"""Occurrences that one transaction decides at most, a command without a series counting as one."""
+STRETCH = 128
+"""After so many the event loop goes on in between: leases are renewed and others answered."""
 
 Answers = dict[int, list[tuple[Entry, Outcome]]]
 """By resource, in ticket order."""
@@ -159,24 +176,46 @@ async def decide_locked(
     """Decide entries above the fence of resources whose rows are locked, and write it all.
 
     clock    the database's, read after the locks.
-    decided  takes the answers; its stale resources have their fences raised.
+    decided  takes the answers; its stale resources have their fences raised. A resource for whose first command
+             there is no room in this batch is skipped.
     """
-    batch = _Batch(locked, clock, {resource: cut_batch(entries) for resource, entries in queues.items()}, forced)
+    taken = cut_weight({resource: cut_batch(entries) for resource, entries in queues.items()})
+    decided.skipped |= queues.keys() - taken.keys() - decided.answers.keys()
+    batch = _Batch(locked, clock, taken, forced)
     await batch.load(connection)
+    since = 0
     for resource, entries in batch.queues.items():
         for entry in entries:
             decided.answers.setdefault(resource, []).append((entry, batch.decide(resource, entry)))
+            since += weight_of(entry.request.command)
+            if since >= STRETCH:
+                since = 0
+                await asyncio.sleep(0)
     for resource, (_, base) in decided.stale.items():
         batch.writes.raised.append((resource, base - 1))
     await store.write(connection, batch.writes)
 
 
 def cut_batch(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Leave a change of the resource to a batch of its own: what it needs to know is counted in SQL."""
+    """Leave a command that is decided alone to a batch of its own."""
     for position, entry in enumerate(entries):
-        if isinstance(entry.request.command, UpdateResource):
+        if isinstance(entry.request.command, ALONE):
             return entries[: max(position, 1)]
     return entries
+
+
+def cut_weight(queues: Mapping[int, Sequence[Entry]]) -> dict[int, Sequence[Entry]]:
+    """Leave what is more than one transaction decides to the next. The first command is always taken.
+
+    Returns what is decided now; a resource of which nothing is, is missing.
+    """
+    room, taken = WEIGHT_LIMIT, dict[int, Sequence[Entry]]()
+    for resource, entries in queues.items():
+        weight = sum(weight_of(entry.request.command) for entry in entries)
+        if weight <= room or not taken:
+            taken[resource] = entries
+            room -= weight
+    return taken
 
 
 class _Batch:
@@ -193,13 +232,15 @@ class _Batch:
         self.writes = store.Writes()
         self._locked = locked
         self._forced = forced
-        self._now = {resource: max(clock, row.last_decided_at) for resource, row in locked.items()}
-        self._hashes = {resource: row.last_row_hash for resource, row in locked.items()}
+        self._notebook = Notebook(locked, clock, self.writes)
+        self._now = self._notebook.now
+        self._outcomes = self._notebook.outcomes
         self._calendars = {resource: Calendar() for resource in queues}
         self._bookings: dict[UUID, tuple[int, Standing]] = {}
         self._keys: dict[Key, store.KnownKey] = {}
-        self._outcomes: dict[tuple[int, int], Outcome] = {}
         self._peaks: dict[int, int] = {}
+        self._series: dict[int, SeriesDecision[Any]] = {}
+        self._unstored: dict[int, frozenset[UUID]] = {}
 
     # ------------------------------------------------------------------ load
 
@@ -208,39 +249,118 @@ class _Batch:
         await self._take_keys(connection)
         if self._forced is not None:
             return  # loading may be what failed
-        named: set[UUID] = set()
-        wanted: dict[bool, dict[tuple[int, store.Interval], None]] = {True: {}, False: {}}
-        freeing = 0
+        named = {
+            entry.request.command.booking
+            for entries in self.queues.values()
+            for entry in entries
+            if isinstance(entry.request.command, NAMING)
+        }
+        if named:
+            self._bookings = await store.load_bookings(connection, named)
+        await self._learn_series(connection)
+        wanted = self._wanted()
+        freeing = len(named) + sum(decision.freeing for decision in self._series.values())
+        for exclusive in (True, False):
+            await store.load_claims(
+                connection,
+                {
+                    (resource, interval): None
+                    for resource, intervals in wanted.items()
+                    for interval in intervals
+                    if (self._locked[resource].capacity == 1) is exclusive
+                },
+                exclusive=exclusive,
+                named=MAX_CLASHES + freeing,
+                calendars=self._calendars,
+            )
+        await self._load_unstored(connection, wanted)
+        await self._load_peaks(connection)
+
+    async def _learn_series(self, connection: Connection) -> None:
+        """Let each command about a series load what it names."""
         for resource, entries in self.queues.items():
-            exclusive = self._locked[resource].capacity == 1
+            entry = entries[0]  # it is decided alone
+            command = entry.request.command
+            if isinstance(command, OF_SERIES):
+                desk = Desk(
+                    entry,
+                    self._locked[resource],
+                    self._now[resource],
+                    self._calendars[resource],
+                    self._notebook,
+                    self.writes,
+                )
+                self._series[resource] = decision = decision_of(command, desk)
+                await decision.learn(connection)
+
+    def _wanted(self) -> dict[int, list[store.Interval]]:
+        """The distinct times that the commands of each resource claim."""
+        wanted: dict[int, dict[store.Interval, None]] = {}
+        for resource, entries in self.queues.items():
             for entry in entries:
                 command = entry.request.command
                 if isinstance(command, CLAIMING):
-                    wanted[exclusive][resource, (command.start_time, command.end_time)] = None
-                if isinstance(command, NAMING):
-                    named.add(command.booking)
-                    freeing += 1
-                if isinstance(command, UpdateResource) and command.capacity is not None:
-                    self._peaks[resource] = await store.load_peak(connection, resource)
-        for exclusive, intervals in wanted.items():
-            await store.load_claims(
-                connection, intervals, exclusive=exclusive, named=MAX_CLASHES + freeing, calendars=self._calendars
-            )
-        if named:
-            self._bookings = await store.load_bookings(connection, named)
+                    wanted.setdefault(resource, {})[command.start_time, command.end_time] = None
+        for resource, decision in self._series.items():
+            wanted[resource] = dict.fromkeys(decision.wanted())
+        return {resource: list(intervals) for resource, intervals in wanted.items() if intervals}
+
+    async def _load_unstored(self, connection: Connection, wanted: Mapping[int, Sequence[store.Interval]]) -> None:
+        """Put what is not stored of infinite series into the calendars, where anybody asks about it."""
+        asked = {
+            resource
+            for resource, intervals in wanted.items()
+            if (horizon := self._locked[resource].series_horizon) is not None
+            and max(end for _, end in intervals) > horizon
+        }
+        endless = {resource for resource, decision in self._series.items() if decision.endless}
+        needed = {resource for resource in asked | endless if self._locked[resource].series_horizon is not None}
+        unfinished = await load_unfinished(connection, sorted(needed)) if needed else {}
+        for resource in asked | endless:
+            standing = unfinished.get(resource, [])
+            if decision := self._series.get(resource):
+                standing = decision.desk.unfinished = decision.beside(standing)
+                await decision.look_far(connection)
+            self._unstored[resource] = claim_unstored(self._calendars[resource], standing, wanted.get(resource, ()))
+
+    async def _load_peaks(self, connection: Connection) -> None:
+        for resource, entries in self.queues.items():
+            command = entries[0].request.command
+            if isinstance(command, UpdateResource) and command.capacity is not None:
+                # What has passed cannot be cancelled, and holds no capacity up. Only that a room was never taken twice
+                # is asked of all time, as the schema asks it.
+                after = self._now[resource] if command.capacity > 1 else None
+                self._peaks[resource] = await store.load_peak(connection, resource, after=after)
+                if self._locked[resource].series_horizon is not None:
+                    unfinished = (await load_unfinished(connection, [resource])).get(resource, [])
+                    far = await far_peak_of(connection, resource, unfinished, now=self._now[resource])
+                    self._peaks[resource] = max(self._peaks[resource], far)
 
     async def _take_keys(self, connection: Connection) -> None:
-        """Take each key for the first entry that carries it; learn what the taken ones stand for."""
+        """Take each key for the first entry that carries it; learn what the taken ones stand for.
+
+        An entry that will be refused its key takes its own request id instead, so that it, too, is decided once.
+        """
+        entries = [(resource, entry) for resource, entries in self.queues.items() for entry in entries]
         taking: dict[Key, tuple[bytes, UUID, int, int]] = {}
-        for resource, entries in self.queues.items():
-            for entry in entries:
-                request = entry.request
-                taking.setdefault(key_of(entry), (request.body_hash, request.request_id, resource, entry.ticket))
-        self._keys = await store.take_keys(connection, taking)
+        for resource, entry in entries:
+            taking.setdefault(key_of(entry), _claim_of(resource, entry))
+        await self._take(connection, taking)
+        refused = {
+            own_key_of(entry): _claim_of(resource, entry)
+            for resource, entry in entries
+            if self._keys[key_of(entry)].body_hash != entry.request.body_hash
+        }
+        if refused:
+            await self._take(connection, refused)
+
+    async def _take(self, connection: Connection, taking: dict[Key, tuple[bytes, UUID, int, int]]) -> None:
+        known = await store.take_keys(connection, taking)
+        self._keys |= known
         decided = [
-            (known.resource, known.ticket)
-            for key, known in self._keys.items()
-            if known.resource is not None and known.ticket is not None and known.body_hash == taking[key][0]
+            (standing.resource, standing.ticket)
+            for standing in known.values()  # another content than the first entry's: a later one may have it again
+            if standing.resource is not None and standing.ticket is not None
         ]
         for ticket, (_, outcome) in (await outcomes_by_ticket(connection, decided) if decided else {}).items():
             self._outcomes[ticket] = outcome
@@ -251,41 +371,46 @@ class _Batch:
 
     def decide(self, resource: int, entry: Entry) -> Outcome:
         """Decide one entry; the entries of a resource come in ticket order."""
-        request = entry.request
+        request, command = entry.request, entry.request.command
         known = self._keys[key_of(entry)]
+        if known.body_hash != request.body_hash:
+            return self._refuse_key(resource, entry)
         if (known.resource, known.ticket) != (resource, entry.ticket):
-            return self._decide_again(resource, entry, known)
-        command = request.command
+            return self._repeat(resource, entry, known)
         if self._forced is not None:
             return self._force(resource, entry, self._forced)
         if isinstance(command, Unreadable):
             return self._force(resource, entry, Forced("the entry cannot be read"))
         failpoints.reach("decide", request.key)
         if entry.withdrawn:
-            return self._note(resource, entry, Status.WITHDRAWN)
-        if isinstance(command, Book):
-            return self._book(resource, entry, command)
-        if isinstance(command, Cancel):
-            return self._cancel(resource, entry, command)
-        if isinstance(command, Reschedule):
-            return self._reschedule(resource, entry, command)
-        return self._update(resource, entry, command)
+            return self._notebook.end(resource, entry, Status.WITHDRAWN)
+        match command:
+            case Book():
+                return self._book(resource, entry, command)
+            case Cancel():
+                return self._cancel(resource, entry, command)
+            case Reschedule():
+                return self._reschedule(resource, entry, command)
+            case UpdateResource():
+                return self._update(resource, entry, command)
+            case _:
+                return self._series[resource].decide()
 
     def _book(self, resource: int, entry: Entry, command: Book) -> Outcome:
         refusal = self._refuse_claim(resource, command.start_time, command.end_time, command.places)
         if refusal is not None:
-            return self._note(resource, entry, Status.REFUSED, refusal=refusal)
+            return self._refuse(resource, entry, refusal, wanted_start=command.start_time)
         made = self._make(resource, entry, command.start_time, command.end_time, command.places)
-        return self._note(resource, entry, Status.CONFIRMED, booking=made)
+        return self._notebook.confirm(resource, entry, _view(made), caller=made.caller)
 
     def _cancel(self, resource: int, entry: Entry, command: Cancel) -> Outcome:
         standing = self._named(resource, command.booking)
         refusal = refuse_cancel(standing, if_version=command.if_version)
         if refusal is not None:
-            return self._note(resource, entry, Status.REFUSED, refusal=refusal)
+            return self._notebook.refuse(resource, entry, refusal)
         if standing.status is BookingStatus.CONFIRMED:
             self._end(resource, standing, BookingStatus.CANCELLED, reason=command.reason)
-        return self._note(resource, entry, Status.CONFIRMED, booking=standing)
+        return self._notebook.confirm(resource, entry, _view(standing))
 
     def _reschedule(self, resource: int, entry: Entry, command: Reschedule) -> Outcome:
         old = self._named(resource, command.booking)
@@ -295,11 +420,11 @@ class _Batch:
             refusal = self._refuse_claim(resource, command.start_time, command.end_time, old.places)
             self._claim(resource, old, stands=True)
         if refusal is not None:
-            return self._note(resource, entry, Status.REFUSED, refusal=refusal)
+            return self._refuse(resource, entry, refusal, wanted_start=command.start_time)
         self._end(resource, old, BookingStatus.RESCHEDULED)
         made = self._make(resource, entry, command.start_time, command.end_time, old.places, moved=old)
         old.rescheduled_to = made.booking
-        return self._note(resource, entry, Status.CONFIRMED, booking=made)
+        return self._notebook.confirm(resource, entry, _view(made), caller=made.caller)
 
     def _update(self, resource: int, entry: Entry, command: UpdateResource) -> Outcome:
         refusal = refuse_update(
@@ -309,28 +434,43 @@ class _Batch:
             peak=self._peaks.get(resource, 0),
         )
         if refusal is not None:
-            return self._note(resource, entry, Status.REFUSED, refusal=refusal)
+            return self._notebook.refuse(resource, entry, refusal)
         self.writes.updated.append((resource, command))
-        return self._note(resource, entry, Status.CONFIRMED)
+        return self._notebook.confirm(resource, entry)
 
-    def _decide_again(self, resource: int, entry: Entry, known: store.KnownKey) -> Outcome:
-        """Answer a request whose key was used before: with that outcome, or not at all."""
-        first = self._outcomes.get((known.resource, known.ticket)) if known.resource and known.ticket else None
-        if first is None or known.body_hash != entry.request.body_hash:
-            return self._note(resource, entry, Status.REFUSED, refusal=Refusal(Reason.KEY_REUSED))
-        self._append(resource, entry, outcome="repeated", first_ticket=first.ticket)
-        return msgspec.structs.replace(first, repeated=True)
+    def _refuse(self, resource: int, entry: Entry, refusal: Refusal, *, wanted_start: datetime) -> Outcome:
+        """Note a no. Where an occurrence that is not stored stands in the way, nobody can look up its time later."""
+        unstored = self._unstored.get(resource, frozenset())
+        detail = None
+        if any(clash.booking in unstored for clash in refusal.clashes):
+            detail = clash_times(refusal.clashes, wanted_start)
+        return self._notebook.refuse(resource, entry, refusal, detail=detail)
+
+    def _refuse_key(self, resource: int, entry: Entry) -> Outcome:
+        """Refuse a key that stands for another request; where this one was refused before, repeat that."""
+        known = self._keys[own_key_of(entry)]
+        if (known.resource, known.ticket) != (resource, entry.ticket):
+            return self._repeat(resource, entry, known)
+        return self._notebook.refuse(resource, entry, Refusal(Reason.KEY_REUSED))
+
+    def _repeat(self, resource: int, entry: Entry, known: store.KnownKey) -> Outcome:
+        """Answer a request that was decided before with that outcome."""
+        assert known.resource is not None, (
+            "only a request without a queue has a key without a ticket, and other content"
+        )
+        assert known.ticket is not None, "as above"
+        return self._notebook.repeat(resource, entry, self._outcomes[known.resource, known.ticket])
 
     def _force(self, resource: int, entry: Entry, forced: Forced) -> Outcome:
         if forced.backstop:
-            return self._note(resource, entry, Status.REFUSED, refusal=Refusal(Reason.CONFLICT))
+            return self._notebook.refuse(resource, entry, Refusal(Reason.CONFLICT))
         request = entry.request
         self.writes.dead.append(
             store.DeadLetter(
                 resource, entry.ticket, request.request_id, _command_encoder.encode(request.command), forced.error
             )
         )
-        return self._note(resource, entry, Status.FAILED)
+        return self._notebook.end(resource, entry, Status.FAILED)
 
     # ---------------------------------------------------------------- change what stands
 
@@ -388,97 +528,21 @@ class _Batch:
             booking=standing.booking,
         )
 
-    # ---------------------------------------------------------------- ledger
-
-    def _note(
-        self,
-        resource: int,
-        entry: Entry,
-        status: Status,
-        *,
-        booking: Standing | None = None,
-        refusal: Refusal | None = None,
-    ) -> Outcome:
-        """Append the decision to the ledger and make the outcome from the very same row."""
-        clashes = refusal.clashes if refusal else ()
-        row = self._append(
-            resource,
-            entry,
-            outcome=status.value,
-            reason=refusal.reason.value if refusal else None,
-            booking=booking,
-            clashes=tuple(clash.booking for clash in clashes),
-        )
-        view = None
-        if booking is not None:
-            view = BookingView(booking.booking, booking.start_time, booking.end_time, booking.places, booking.status)
-        outcome = Outcome(
-            status=status,
-            kind=row.kind,
-            resource=resource,
-            ticket=entry.ticket,
-            request_id=row.request_id,
-            joined_at=row.joined_at,
-            decided_at=row.decided_at,
-            reason=refusal.reason if refusal else None,
-            booking=view,
-            capacity=row.capacity,
-            clashes=clashes,
-        )
-        self._outcomes[resource, entry.ticket] = outcome
-        return outcome
-
-    def _append(
-        self,
-        resource: int,
-        entry: Entry,
-        *,
-        outcome: str,
-        reason: str | None = None,
-        booking: Standing | None = None,
-        clashes: tuple[UUID, ...] = (),
-        first_ticket: int | None = None,
-    ) -> LedgerRow:
-        command = entry.request.command
-        start_time, end_time, places = self._asked(entry, booking)
-        row = LedgerRow(
-            resource=resource,
-            ticket=entry.ticket,
-            request_id=entry.request.request_id,
-            kind=kind_of(command),
-            start_time=start_time,
-            end_time=end_time,
-            places=places,
-            capacity=command.capacity if isinstance(command, UpdateResource) else None,
-            subject=command.booking if isinstance(command, NAMING) else None,
-            outcome=outcome,
-            reason=reason,
-            booking=booking.booking if booking else None,
-            clashes=clashes,
-            first_ticket=first_ticket,
-            joined_at=entry.joined_at,
-            decided_at=self._now[resource],
-        )
-        self._hashes[resource] = hashed = row_hash(self._hashes[resource], row)
-        made = booking is not None and booking.ticket == entry.ticket
-        caller = booking.caller if made and booking is not None else None
-        self.writes.rows.append(store.DecidedRow(row, hashed, caller, self._locked[resource].capacity == 1))
-        return row
-
-    @staticmethod
-    def _asked(entry: Entry, booking: Standing | None) -> tuple[datetime | None, datetime | None, int | None]:
-        """The interval and places that the ledger keeps: those of the booking, or those asked for."""
-        command = entry.request.command
-        if booking is not None:
-            return booking.start_time, booking.end_time, booking.places
-        if isinstance(command, Book):
-            return command.start_time, command.end_time, command.places
-        if isinstance(command, Reschedule):
-            return command.start_time, command.end_time, None
-        return None, None, None
-
 
 def key_of(entry: Entry) -> Key:
     """The idempotency key of an entry: the caller's, or its own request id where there is none."""
     request = entry.request
-    return (request.caller, request.key if request.key is not None else f"{NO_KEY}{request.request_id}")
+    return own_key_of(entry) if request.key is None else (request.caller, request.key)
+
+
+def own_key_of(entry: Entry) -> Key:
+    """The key that nobody else can use."""
+    return (entry.request.caller, f"{NO_KEY}{entry.request.request_id}")
+
+
+def _claim_of(resource: int, entry: Entry) -> tuple[bytes, UUID, int, int]:
+    return (entry.request.body_hash, entry.request.request_id, resource, entry.ticket)
+
+
+def _view(standing: Standing) -> BookingView:
+    return BookingView(standing.booking, standing.start_time, standing.end_time, standing.places, standing.status)

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import msgspec
 
+from engine.commands import SeriesDetail
+
 GENESIS = bytes(32)
 """What stands before a resource's first row."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,9 +40,21 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     first_ticket: int | None
     joined_at: datetime
     decided_at: datetime
+    detail: bytes | None
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+_detail_decoder = msgspec.msgpack.Decoder(SeriesDetail)
+
+
+def encode_detail(detail: SeriesDetail | None) -> bytes | None:
+    """What the ledger keeps of an outcome's detail."""
+    return None if detail is None else _encoder.encode(detail)
+
+
+def decode_detail(kept: bytes | None) -> SeriesDetail | None:
+    """Read it again."""
+    return None if kept is None else _detail_decoder.decode(kept)
 
 
 def row_hash(previous: bytes, row: LedgerRow) -> bytes:

@@ -8,11 +8,15 @@ intervals are half-open ``[start_time, end_time)``. ``resource`` is the number a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
+from operator import add
 from uuid import UUID
 
 import msgspec
+
+from engine.rules.recurrence import Recurrence
 
 
 class Reason(StrEnum):
@@ -24,8 +28,18 @@ class Reason(StrEnum):
     """A cancelled booking cannot be rescheduled."""
     ALREADY_RESCHEDULED = "already_rescheduled"
     """The booking was moved; its successor is the one to change."""
+    NOT_AN_OCCURRENCE = "not_an_occurrence"
+    """The series has no occurrence that began, or was to begin, at that instant."""
+    OCCURRENCE_IN_PAST = "occurrence_in_past"
+    """The occurrence has begun: what is past stays as it was."""
+    OCCURRENCE_CANCELLED = "occurrence_cancelled"
+    """The occurrence was cancelled, so it cannot be moved before it is restored."""
     STALE_VERSION = "stale_version"
-    """``If-Match`` named an older version of the booking or resource."""
+    """``If-Match`` named an older version of the booking, series or resource."""
+    RULE_CANNOT_MOVE = "rule_cannot_move"
+    """No rule gives the moved occurrences of the series."""
+    SERIES_OVERLAPS_ITSELF = "series_overlaps_itself"
+    """Occurrences of the series would overlap each other."""
     SLOT_IN_PAST = "slot_in_past"
     """The start is not after the transaction's clock."""
     PLACES_EXCEED_CAPACITY = "places_exceed_capacity"
@@ -51,6 +65,8 @@ class BookingStatus(StrEnum):
     CONFIRMED = "confirmed"
     CANCELLED = "cancelled"
     RESCHEDULED = "rescheduled"
+    CLASHED = "clashed"
+    """An occurrence that lost its time to an older series when it was to be stored, decades after both were made."""
 
 
 class Book(msgspec.Struct, frozen=True, array_like=True, tag="book"):
@@ -78,6 +94,75 @@ class Reschedule(msgspec.Struct, frozen=True, array_like=True, tag="reschedule")
     if_version: int | None = None
 
 
+class BookSeries(msgspec.Struct, frozen=True, array_like=True, tag="book_series"):
+    """Claim ``places`` for every occurrence of a series. Its rule was checked, and expanded once.
+
+    first         start of the first occurrence.
+    gaps_ms       from the start of each occurrence to that of the next.
+    materialised_until  before which all occurrences are listed; None: these are all.
+    skip          True: book what is free and leave out what is not. False: all or nothing.
+    warnings      what the caller is told about the wish; the outcome keeps it.
+    """
+
+    recurrence: Recurrence
+    first: datetime
+    gaps_ms: tuple[int, ...]
+    materialised_until: datetime | None
+    places: int = 1
+    skip: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+class CancelSeries(msgspec.Struct, frozen=True, array_like=True, tag="cancel_series"):
+    """Give back every occurrence of a series that has not begun. Harmless when it was cancelled before."""
+
+    series: UUID
+    reason: str | None = None
+    if_version: int | None = None
+
+
+class CancelOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="cancel_occurrence"):
+    """Give one occurrence back. Harmless when it was cancelled before.
+
+    occurrence  the start that the rule gives it: its name, also after it was moved.
+    """
+
+    series: UUID
+    occurrence: datetime
+    reason: str | None = None
+    if_version: int | None = None
+
+
+class RestoreOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="restore_occurrence"):
+    """Claim a cancelled occurrence again. Harmless when it stands."""
+
+    series: UUID
+    occurrence: datetime
+    if_version: int | None = None
+
+
+class Scope(StrEnum):
+    """Which occurrences a change is for."""
+
+    THIS = "this"
+    THIS_AND_FOLLOWING = "this_and_following"
+    ALL = "all"
+
+
+class MoveOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="move_occurrence"):
+    """Move an occurrence, and with it, by the same distance on the wall clock, those that ``scope`` names.
+
+    Past occurrences stay as they were, whatever the scope.
+    """
+
+    series: UUID
+    occurrence: datetime
+    start_time: datetime
+    end_time: datetime
+    scope: Scope = Scope.THIS
+    if_version: int | None = None
+
+
 class UpdateResource(msgspec.Struct, frozen=True, array_like=True, tag="update_resource"):
     """Change the resource itself. ``None`` leaves a property as it is."""
 
@@ -92,7 +177,9 @@ class Unreadable(msgspec.Struct, frozen=True, array_like=True, tag="unreadable")
     body: bytes
 
 
-Command = Book | Cancel | Reschedule | UpdateResource | Unreadable
+OfSeries = CancelSeries | CancelOccurrence | RestoreOccurrence | MoveOccurrence
+"""Commands that change a series that stands."""
+Command = Book | Cancel | Reschedule | BookSeries | OfSeries | UpdateResource | Unreadable
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
@@ -137,6 +224,41 @@ class Clash(msgspec.Struct, frozen=True, array_like=True):
     end_time: datetime
 
 
+class OccurrenceClash(msgspec.Struct, frozen=True, array_like=True):
+    """A claim that stands in the way of an occurrence.
+
+    wanted_start  the start of the occurrence that was wished for.
+    booking       a booking; the series, where the occurrence that stands is not stored yet.
+    """
+
+    wanted_start: datetime
+    booking: UUID
+    start_time: datetime
+    end_time: datetime
+
+
+class SeriesDetail(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
+    """What an outcome says beyond its ledger row's columns, wherever a series is concerned.
+
+    recurrence   the series made or wished for, or what is left of one.
+    occurrence   the one that the command named, by its original start.
+    occurrences  how many were booked, cancelled or moved. Of an infinite series: as far as they are stored.
+    clashing     how many of the wished ones cannot be had, and MAX_OCCURRENCE_CLASHES at most of what stands there.
+    skipped      starts that were left out as the caller wished, MAX_SKIPPED at most.
+    materialised_until  of a series that was made: before which its occurrences are stored; None: all of them are.
+    warnings     what the caller was told about the wish.
+    """
+
+    recurrence: Recurrence | None = None
+    occurrence: datetime | None = None
+    occurrences: int = 0
+    clashing: int = 0
+    clashes: tuple[OccurrenceClash, ...] = ()
+    skipped: tuple[datetime, ...] = ()
+    materialised_until: datetime | None = None
+    warnings: tuple[str, ...] = ()
+
+
 class BookingView(msgspec.Struct, frozen=True, array_like=True):
     """A booking as the outcome left it."""
 
@@ -150,11 +272,13 @@ class BookingView(msgspec.Struct, frozen=True, array_like=True):
 class Outcome(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     """The one decision about a request: exactly what its ledger row says.
 
-    kind      tag of the command (``book``, ``cancel``, ``reschedule``, ``update_resource``).
+    kind      tag of the command (``book``, ``cancel``, …).
     ticket    the command's place in its resource's order.
-    booking   the booking made or changed, for ``confirmed``.
+    booking   the booking or series made or changed, for ``confirmed``.
     capacity  the capacity asked for (``update_resource``).
     clashes   at most MAX_CLASHES, in order of start.
+    subject   the booking or series that the command named.
+    detail    where a series is concerned.
     repeated  True where an earlier request with the same key was decided and this is its outcome.
     """
 
@@ -169,6 +293,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     booking: BookingView | None = None
     capacity: int | None = None
     clashes: tuple[Clash, ...] = ()
+    subject: UUID | None = None
+    detail: SeriesDetail | None = None
     repeated: bool = False
 
 
@@ -185,6 +311,22 @@ class Queued(msgspec.Struct, frozen=True):
 
 MAX_CLASHES = 5
 """How many clashing bookings an outcome names."""
+MAX_OCCURRENCE_CLASHES = 50
+"""How many clashes of a series an outcome names."""
+MAX_SKIPPED = 1_000
+"""How many occurrences may be skipped: what more than that clashes is refused."""
+HORIZON = timedelta(days=400)
+"""How far ahead the occurrences of an infinite series are stored."""
+
+
+def starts_of(command: BookSeries) -> list[datetime]:
+    """The starts of the occurrences that a command lists."""
+    return list(accumulate((timedelta(milliseconds=gap) for gap in command.gaps_ms), add, initial=command.first))
+
+
+def weight_of(command: Command) -> int:
+    """What a command counts for in a batch: as many as it has occurrences."""
+    return len(command.gaps_ms) + 1 if isinstance(command, BookSeries) else 1
 
 
 def kind_of(command: Command) -> str:
@@ -196,6 +338,11 @@ _KINDS: dict[type[Command], str] = {
     Book: "book",
     Cancel: "cancel",
     Reschedule: "reschedule",
+    BookSeries: "book_series",
+    CancelSeries: "cancel_series",
+    CancelOccurrence: "cancel_occurrence",
+    RestoreOccurrence: "restore_occurrence",
+    MoveOccurrence: "move_occurrence",
     UpdateResource: "update_resource",
     Unreadable: "unreadable",
 }

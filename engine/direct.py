@@ -18,11 +18,13 @@ from weakref import WeakValueDictionary
 from engine.batch import Decisions, Forced, decide_locked
 from engine.commands import Entry, Outcome, Queued, Request
 from engine.errors import NotFound, Unavailable
+from engine.extension import extend_forever
 from engine.store import decisions as store
 from engine.store.outcomes import outcomes_by_request
 from engine.store.pools import DECIDING, READ_TIMEOUT_S, Pool, open_pool
 from engine.store.reading import ask
 from engine.store.trouble import backstop_fired, is_stale_plan, passes
+from engine.tasks import end_tasks
 
 ATTEMPTS = 5
 ACQUIRE_TIMEOUT_S = 10.0
@@ -40,6 +42,7 @@ class DirectIntake:
         self._database_url = database_url
         self._pool_size = pool_size
         self._pool: Pool | None = None
+        self._extending: asyncio.Task[None] | None = None
         # Requests of this process for one resource queue up here: waiting for its row, each would hold a connection
         # that others need. One may wait while another is decided, so that the row is never idle.
         self._turns: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -56,8 +59,12 @@ class DirectIntake:
             self._database_url, size=self._pool_size, name="firstcome direct", settings=settings
         )
 
+        # There are no workers, so what they do on a clock is done here.
+        self._extending = asyncio.create_task(extend_forever(self._pool))
+
     async def stop(self) -> None:
         """Close the connections once the transactions under way have ended."""
+        await end_tasks([self._extending])
         if self._pool is not None:
             await self._pool.close()
             self._pool = None

@@ -1,27 +1,51 @@
-"""Trouble: what keeps the engine from deciding at all, as opposed to a *no*, which is an outcome.
+"""Trouble: what keeps the engine from answering, as opposed to a *no*, which is an outcome.
 
-The API answers each of these with 503 and ``Retry-After`` (``NotFound`` with 404); nothing was decided,
-and the same request may be sent again.
+The API answers each of these with 503 and ``Retry-After`` (``NotFound`` with 404). They differ in what is known of the
+request: of some nothing was kept, so it may be sent again as it is; others may have their ticket and be decided, and
+are the same request only when they are sent again with the same idempotency key.
 """
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """The engine could not decide, or does not know. ``retry_after_s`` is the earliest useful retry."""
+    """The engine could not answer. ``retry_after_s`` is the earliest useful retry."""
 
     code = "unavailable"
     retry_after_s = 1
 
 
 class Unavailable(EngineError):
-    """Redis or PostgreSQL did not answer in time."""
+    """Redis or PostgreSQL did not answer in time: whether the command has a ticket is not known."""
+
+
+class Unreachable(Unavailable):
+    """The connection or the server behind it is gone: the next question would not be answered either."""
+
+
+class NotPromised(EngineError):
+    """The command has its ticket, but is not known to be on disk: it will be decided unless Redis fails first."""
+
+    code = "not_promised"
 
 
 class QueueFull(EngineError):
     """The resource's queue holds as many commands as it may; nothing was enqueued."""
 
     code = "queue_full"
+    retry_after_s = 5
+
+
+class TooManyWaiting(EngineError):
+    """As many requests wait in this process as may; nothing was enqueued."""
+
+    code = "too_many_waiting"
+
+
+class StorageFull(EngineError):
+    """Redis has no memory left for another command; nothing was enqueued."""
+
+    code = "storage_full"
     retry_after_s = 5
 
 

@@ -1,4 +1,6 @@
-"""Before anything is taken: are the servers set as the guarantees need them, and is the mode the right one?"""
+"""Before anything is taken: are the servers set as the guarantees need them, is the schema this release's, and the
+mode the right one?
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,12 @@ from engine.queue.check import check_redis
 from engine.queue.intake import QueuedIntake
 from engine.store.installation import check_mode, check_settings
 from engine.store.pools import Pool
-from engine.store.startup import check_readable, told_in_a_sentence
+from engine.store.startup import check_readable, not_migrated, told_in_a_sentence
+from migrations.runner import status
 
 
 async def check_installation(config: Config, pool: Pool) -> None:
-    """Refuse to start on servers or in a mode that would break a promise.
+    """Refuse to start on servers, on a schema or in a mode that would break a promise.
 
     pool  connections to the primary.
 
@@ -23,12 +26,19 @@ async def check_installation(config: Config, pool: Pool) -> None:
     if config.replica_url is not None:
         check_readable(config.replica_url, "REPLICA_URL")
     with told_in_a_sentence(config.database_url):
+        await _check_migrations(config.database_url)
         async with pool.acquire() as connection:
             await check_settings(connection)
             await check_mode(connection, config.booking_mode)
     if config.booking_mode == "queue":
         assert config.redis_url is not None
         await _check_redis(config.redis_url)
+
+
+async def _check_migrations(url: str) -> None:
+    """Raise StartupRefused where the database has not got all of this release's; more do no harm."""
+    if any(migration.applied_at is None for migration in await status(url)):
+        raise not_migrated(url)
 
 
 async def _check_redis(url: str) -> None:

@@ -11,10 +11,15 @@ States, of which there are two:
 - *near*: ``as_of`` is known and younger than the bound. Reads go to the replica.
 - *passed over*: everything else. Reads go to the primary.
 
-What happens when a part dies: a replica that is killed, cut off or frozen fails one read, which the
-primary then answers, and is passed over at once, until a measurement reaches it again. One that stands
-still while the primary goes on ages past the bound. Where the primary does not answer the measurement,
-nothing shows that the replica is near: it ages too, and the read says that the primary is unavailable.
+What happens when a part dies: a replica whose connections break fails one read, which the primary then
+answers, and is passed over at once, until a measurement reaches it again. One that is cut off or frozen
+does not answer the next measurement, and is passed over within MEASURE_S + REPLICA_TIMEOUT_S; the reads
+until then wait REPLICA_TIMEOUT_S and are answered by the primary. One that stands still while the primary
+goes on ages past the bound. Where the primary does not answer the measurement, nothing shows that the
+replica is near: it ages too, and the read says that the primary is unavailable.
+
+A read that takes too long says nothing of the replica: it may be the read that is slow. It is answered by
+the primary, and the others stay where they are.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
 from engine.config import Config
-from engine.errors import EngineError, Unavailable
+from engine.errors import EngineError, Unavailable, Unreachable
 from engine.store.pools import READ_TIMEOUT_S, Connection, Pool
 from engine.store.reading import ask, open_within, replayed_until, written_until
 from engine.tasks import end_tasks
@@ -40,6 +45,8 @@ MEASURE_S = 0.25
 """How often the lag is measured."""
 REPLICA_TIMEOUT_S = 0.5
 """How long the replica may take for an answer before the primary is asked instead."""
+REPLICA_STATEMENT_S = 0.4
+"""A statement that takes longer is ended by the replica itself, so that its connection goes on to be used."""
 CONNECT_TIMEOUT_S = 1.0
 """How long the measuring waits for a new connection. No request waits for it."""
 SEEN_WAIT_S = 0.2
@@ -140,8 +147,11 @@ class Reader:
         while (replica := self._replica) is not None and (as_of := self._near()) is not None:
             try:
                 value = await ask(replica, query, within_s=REPLICA_TIMEOUT_S)
-            except Exception as error:  # noqa: BLE001  # whatever is wrong there, the primary answers, and shows a bug too
+            except Unreachable as error:
                 await self._pass_over(error)
+                return None
+            except Exception as error:  # noqa: BLE001  # whatever is wrong with this read, the primary shows it too
+                logger.info("a read goes on to the primary", extra={"error": str(error)})
                 return None
             if value is not None and (fresh is None or fresh(value)):
                 return Answer(value, source="replica", as_of=as_of.at, staleness_ms=as_of.age_ms)
@@ -193,7 +203,11 @@ class Reader:
             raise Unavailable("REPLICA_URL names a server that is no replica")
         if self._replica is None:
             self._replica = await open_within(
-                url, size=self._config.read_pool_size, name="firstcome read", within_s=CONNECT_TIMEOUT_S
+                url,
+                size=self._config.read_pool_size,
+                name="firstcome read",
+                within_s=CONNECT_TIMEOUT_S,
+                answer_s=REPLICA_STATEMENT_S,
             )
         passed = [mark for mark in self._marks if mark.position <= position]
         if passed:

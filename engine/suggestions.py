@@ -10,13 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
+from typing import Any
 
 from engine.errors import EngineError
+from engine.preview import free_starts
 from engine.reader import Reader
 from engine.rules.free_time import STEP, Interval, free_intervals, next_starts, suggestion_window
+from engine.rules.recurrence import Recurrence
 from engine.store.availability import StandingClaims, standing_claims
 from engine.tasks import end_tasks
 
@@ -29,7 +33,8 @@ REMEMBERED_S = 1.0
 QUESTIONS = 1_000
 """How many different questions are under way or remembered at most; past that there is no advice."""
 
-Question = tuple[int, datetime, timedelta, int]
+Question = tuple[int, datetime, timedelta, int] | tuple[int, Recurrence, int]
+"""A time, or a series: the resource, what is wished for there, and places."""
 
 
 class Suggestions:
@@ -47,7 +52,17 @@ class Suggestions:
 
         Returns the times in order; nothing where there are none or they were not found in time.
         """
-        looking = self._look((resource, start, length, places))
+        return await self._wait_for((resource, start, length, places), self._find(resource, start, length, places))
+
+    async def next_series_starts(self, resource: int, recurrence: Recurrence, places: int) -> list[Interval]:
+        """Find at most five later starts of a series at which every occurrence is free.
+
+        Returns their first occurrences in order; nothing where none was found in time.
+        """
+        return await self._wait_for((resource, recurrence, places), self._find_starts(resource, recurrence, places))
+
+    async def _wait_for(self, question: Question, finding: Coroutine[Any, Any, list[Interval]]) -> list[Interval]:
+        looking = self._look(question, finding)
         if looking is None:
             return []
         if not looking.done():
@@ -59,15 +74,18 @@ class Suggestions:
         await end_tasks(task for _, task in self._asked.values())
         self._asked.clear()
 
-    def _look(self, question: Question) -> asyncio.Task[list[Interval]] | None:
+    def _look(
+        self, question: Question, finding: Coroutine[Any, Any, list[Interval]]
+    ) -> asyncio.Task[list[Interval]] | None:
         """The look-up for a question: the one under way or remembered, or a new one. None: there are too many."""
         now = time.monotonic()
         self._forget(now)
-        if question not in self._asked:
-            if len(self._asked) >= QUESTIONS:
-                return None
-            self._asked[question] = (now, asyncio.create_task(self._answer(*question)))
-        return self._asked[question][1]
+        if question in self._asked or len(self._asked) >= QUESTIONS:
+            finding.close()  # somebody has asked, or there is no room
+        else:
+            self._asked[question] = (now, asyncio.create_task(self._answer(question[0], finding)))
+        asked = self._asked.get(question)
+        return None if asked is None else asked[1]
 
     def _forget(self, now: float) -> None:
         """Drop the answers that are too old. All stand in the order in which they were asked for."""
@@ -75,10 +93,10 @@ class Suggestions:
         for question in [question for question, (_, looking) in old if looking.done()]:
             del self._asked[question]
 
-    async def _answer(self, resource: int, start: datetime, length: timedelta, places: int) -> list[Interval]:
+    async def _answer(self, resource: int, finding: Coroutine[Any, Any, list[Interval]]) -> list[Interval]:
         """Find the times; on trouble, which must not turn a refusal into an error, there are none."""
         try:
-            return await self._find(resource, start, length, places)
+            return await finding
         except OverflowError:  # the calendar ends within the 90 days
             return []
         except EngineError as error:
@@ -102,6 +120,10 @@ class Suggestions:
             now=claims.now,
         )
         return next_starts(free, wished=start, length=length, now=claims.now)
+
+    async def _find_starts(self, resource: int, recurrence: Recurrence, places: int) -> list[Interval]:
+        query = partial(free_starts, resource=resource, recurrence=recurrence, places=places)
+        return (await self._reader.read(query)).value or []
 
     async def _claims(self, resource: int, window: Interval) -> StandingClaims | None:
         query = partial(standing_claims, resource=resource, start=window[0], end=window[1])

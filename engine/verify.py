@@ -2,7 +2,8 @@
 
 Nothing is taken from the schema's word or from the code that wrote the rows: constraints may have been
 dropped, rows changed by hand, tables restored from different times. All is read in one snapshot, so it can
-run while bookings are made. Each rule is one statement; the chain of hashes is recomputed row by row.
+run while bookings are made. Each rule is one statement; the chain of hashes is recomputed row by row, and what the
+rules of series give is reckoned out anew (``engine.verify_series``).
 
 What it cannot see: a resource whose last rows were taken out of the ledger, together with their bookings,
 their keys and the fence. Who keeps the last hash of a ledger elsewhere can see that, too.
@@ -10,6 +11,7 @@ their keys and the fence. Who keeps the last hash of a ledger elsewhere can see 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -18,8 +20,10 @@ import msgspec
 
 from engine.batch import TICKET_JUMP
 from engine.chain import GENESIS, row_hash
+from engine.rules.series import GUARANTEED_YEARS
 from engine.store import verify as store
 from engine.store.pools import Connection
+from engine.verify_series import Walk, check_far, check_occurrences
 
 NAMED = 100
 """Findings of one rule that a report names; all of them are counted."""
@@ -31,14 +35,14 @@ class Rule:
 
     statement  the one that finds what breaks it.
     of         what is checked, as ``counts`` names it.
-    jumping    the statement has to know how far numbers jump.
+    knowing    what the statement has to know beside how many findings to name.
     """
 
     name: str
     promise: str
     statement: str
     of: str
-    jumping: bool = False
+    knowing: tuple[int, ...] = ()
 
 
 RULES = (
@@ -50,7 +54,7 @@ RULES = (
     ),
     Rule(
         "no_excess",
-        "never are more places taken than a resource has",
+        "never are more places taken than a resource has, or had then",
         "verify_excess",
         "live_bookings",
     ),
@@ -65,14 +69,14 @@ RULES = (
         "every ticket has one row, and numbers have no gap that is not announced",
         "verify_numbers",
         "tickets",
-        jumping=True,
+        knowing=(TICKET_JUMP,),
     ),
     Rule(
         "fence",
         "the fence of every resource stands where its ledger ends",
         "verify_fences",
         "resources",
-        jumping=True,
+        knowing=(TICKET_JUMP,),
     ),
     Rule(
         "clock",
@@ -97,12 +101,25 @@ RULES = (
         "every booking that ended was ended by a confirmed ticket, and a successor follows its predecessor",
         "verify_ended",
         "bookings",
+        knowing=(GUARANTEED_YEARS,),
     ),
     Rule(
         "ledger_is_in_ends",
         "every confirmed cancellation and move happened",
         "verify_endings",
         "tickets",
+    ),
+    Rule(
+        "series_are_in_ledger",
+        "every series was made, and ended, by a confirmed ticket",
+        "verify_series",
+        "series",
+    ),
+    Rule(
+        "series_horizon",
+        "every resource knows up to where its series are stored",
+        "verify_horizons",
+        "resources",
     ),
     Rule(
         "one_decision",
@@ -131,6 +148,10 @@ RULES = (
 )
 CHAIN = "chain"
 CHAIN_PROMISE = "every ledger row carries the hash of itself and the row before it"
+OCCURRENCES = "occurrences"
+OCCURRENCES_PROMISE = "every occurrence that a series' rule gives is stored, as far as it should be, and no other"
+FAR = "far"
+FAR_PROMISE = f"series without end take no more than there is, for {GUARANTEED_YEARS} years"
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -167,6 +188,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     clean       no rule is broken. Jumps break none: they say that commands may have been lost.
     violations  at most NAMED of each rule.
     jumps       the first NAMED of ``jumped``.
+    left_out    series that were not compared with each other, because there are too many.
     """
 
     as_of: datetime
@@ -175,6 +197,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     violations: list[Violation]
     jumped: int
     jumps: list[Jump]
+    left_out: int = 0
 
     def text(self) -> str:
         """Say it to a person."""
@@ -184,6 +207,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
             " the queue's memory was lost there"
             for jump in self.jumps
         ]
+        if self.left_out:
+            lines.append(
+                f"note    {self.left_out:,} series without end were not compared with the others: too many pairs"
+            )
         lines += [_told(violation) for violation in self.violations]
         broken = sum(check.broken for check in self.checks)
         unnamed = broken - len(self.violations)
@@ -203,21 +230,33 @@ async def verify(connection: Connection, *, named: int = NAMED) -> Report:
     async with store.one_snapshot(connection) as as_of:
         counts = await store.counts(connection)
         for rule in RULES:
-            arguments = (named, TICKET_JUMP) if rule.jumping else (named,)
-            found = await store.findings(connection, rule.statement, *arguments)
+            found = await store.findings(connection, rule.statement, named, *rule.knowing)
             checks.append(Check(rule.name, rule.promise, counts[rule.of], found[0].total if found else 0))
-            violations += [Violation(rule.name, f.resource_id, f.tickets, f.bookings, f.detail) for f in found]
+            violations += _violations(rule.name, found)
         broken, torn = await _check_chain(connection, named=named)
         checks.append(Check(CHAIN, CHAIN_PROMISE, counts["tickets"], broken))
+        occurrences = await check_occurrences(connection, named=named)
+        far = await check_far(connection, named=named)
         jumps, jumped = await store.jumps(connection, limit=named, step=TICKET_JUMP)
+    checks += [_checked(OCCURRENCES, OCCURRENCES_PROMISE, occurrences), _checked(FAR, FAR_PROMISE, far)]
+    violations += torn + _violations(OCCURRENCES, occurrences.findings) + _violations(FAR, far.findings)
     return Report(
         as_of=as_of,
         clean=not any(check.broken for check in checks),
         checks=checks,
-        violations=violations + torn,
+        violations=violations,
         jumped=jumped,
         jumps=[Jump(*jump) for jump in jumps],
+        left_out=far.left_out,
     )
+
+
+def _violations(rule: str, found: Sequence[store.Finding]) -> list[Violation]:
+    return [Violation(rule, each.resource_id, each.tickets, each.bookings, each.detail) for each in found]
+
+
+def _checked(rule: str, promise: str, walk: Walk) -> Check:
+    return Check(rule, promise, walk.checked, walk.broken)
 
 
 async def _check_chain(connection: Connection, *, named: int) -> tuple[int, list[Violation]]:

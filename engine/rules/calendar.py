@@ -33,7 +33,9 @@ class Block:
 
 
 class Calendar:
-    """Blocks of one resource. Complete for every interval that was loaded into it, and only for those."""
+    """Blocks of one resource. Of every interval that was loaded into it, and only of those, it holds all claims, or as
+    many of the first ones that MAX_CLASHES remain after everything the batch may take away.
+    """
 
     def __init__(self) -> None:
         self._blocks: dict[Interval, Block] = {}

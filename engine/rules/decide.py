@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
-from engine.commands import BookingStatus, Clash, Reason
+from engine.commands import MAX_CLASHES, BookingStatus, Clash, Reason
 from engine.rules.calendar import Calendar, clashes_of, peak_use
 
 
@@ -51,7 +52,8 @@ def refuse_claim(
         return Refusal(Reason.SLOT_IN_PAST)
     if places > capacity:
         return Refusal(Reason.PLACES_EXCEED_CAPACITY)
-    blocks = list(calendar.overlapping(start_time, end_time))
+    found = calendar.overlapping(start_time, end_time)
+    blocks = list(islice(found, MAX_CLASHES) if capacity == 1 else found)  # one is too many: no need to count them
     if blocks and peak_use(blocks, start_time=start_time) + places > capacity:
         return Refusal(Reason.CONFLICT, clashes_of(blocks))
     return None
@@ -79,7 +81,8 @@ def refuse_update(*, version: int, if_version: int | None, capacity: int | None,
     """Say why a resource cannot be changed.
 
     capacity  the one wished for, or None.
-    peak      the most places that live bookings take at one instant.
+    peak      the most places that live bookings take at one instant: of those that have not ended, or of all
+              where ``capacity`` is 1.
     """
     if refusal := _refuse_version(version, if_version):
         return refusal

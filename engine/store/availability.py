@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from engine.rules.free_time import Taken
+from engine.rules.lattice import lattice_of
+from engine.rules.recurrence import Recurrence
+from engine.rules.recurrence_rule import rule_of
 from engine.store import sql
 from engine.store.pools import Connection
 
@@ -16,7 +22,7 @@ class StandingClaims:
 
     last_ticket  the last command that the claims show the effect of.
     now          the server's clock, not later than the snapshot.
-    taken        in no order, claims of one interval together.
+    taken        in no order, claims of one interval together, those of series that are not stored yet among them.
     """
 
     resource: int
@@ -49,5 +55,39 @@ async def standing_claims(
         capacity=row["capacity"],
         last_ticket=row["last_ticket"],
         now=row["now"],
-        taken=list(claims),
+        taken=[*claims, *_unstored(row["unfinished"], start, end)],
     )
+
+
+class _Unfinished(msgspec.Struct):
+    """A series that is not stored whole, as the statement gives it."""
+
+    wall_clock: datetime
+    time_zone: str
+    length_ms: int
+    rule: str
+    extra: tuple[datetime, ...]
+    excluded: tuple[datetime, ...]
+    places: int
+    materialised_until: datetime
+    without: frozenset[datetime]
+
+
+_unfinished = msgspec.json.Decoder(list[_Unfinished])
+
+
+def _unstored(unfinished: str | None, start: datetime, end: datetime) -> Iterator[Taken]:
+    """What rules claim in the window, behind what is stored of their series."""
+    for series in _unfinished.decode(unfinished) if unfinished is not None else ():
+        recurrence = Recurrence(
+            series.wall_clock,
+            series.time_zone,
+            series.length_ms,
+            rule_of(series.rule),
+            tuple(instant.astimezone(UTC) for instant in series.extra),
+            tuple(instant.astimezone(UTC) for instant in series.excluded),
+        )
+        after = max(series.materialised_until, start - timedelta(milliseconds=series.length_ms))
+        lattice = lattice_of(recurrence, after=after, before=end, without=series.without)
+        for taken_start, taken_end in lattice.overlapping(start, end):
+            yield taken_start, taken_end, series.places

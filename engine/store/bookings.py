@@ -1,23 +1,42 @@
-"""Bookings, as the API reads them."""
+"""Bookings, as the API reads them: single ones, series and occurrences."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from engine.commands import BookingStatus
+from engine.rules.recurrence import Recurrence
 from engine.store import sql
 from engine.store.pools import Connection
+from engine.store.series import Occurrence, Series, load_series, occurrence_of, recurrence_of
+
+
+class Home(NamedTuple):
+    """Where a command about a booking goes. It never changes.
+
+    series      the series, or that of an occurrence; None: it is a single booking.
+    time_zone   of the series.
+    occurrence  the name of an occurrence; None: it is none.
+    """
+
+    resource: int
+    series: UUID | None = None
+    time_zone: str | None = None
+    occurrence: datetime | None = None
 
 
 @dataclass(slots=True, frozen=True)
 class Booking:
-    """A booking as it stands.
+    """A single booking or an occurrence as it stands.
 
     ticket, request_id, created_at  of the command that made it.
     ended_at                        when it stopped claiming its time, or None.
+    series, occurrence, rule        of an occurrence: its series, its name, and the rule that the series has now.
+    version                         of an occurrence: its series'.
     """
 
     booking: UUID
@@ -34,11 +53,41 @@ class Booking:
     cancellation_reason: str | None
     rescheduled_to: UUID | None
     rescheduled_from: UUID | None
+    series: UUID | None
+    occurrence: datetime | None
+    rule: str | None
+    version: int
+
+
+@dataclass(slots=True, frozen=True)
+class SeriesBooking:
+    """A series as it stands.
+
+    first_occurrence   the name of its first occurrence.
+    occurrences        how many of those that are stored stand.
+    materialised_until before which they are stored; None: all of them are.
+    """
+
+    series: UUID
+    resource_id: str
+    recurrence: Recurrence
+    first_occurrence: datetime
+    occurrences: int
+    places: int
+    status: BookingStatus
+    ticket: int
+    request_id: UUID
+    created_at: datetime
+    ended_at: datetime | None
+    cancellation_reason: str | None
+    rescheduled_to: UUID | None
+    rescheduled_from: UUID | None
+    materialised_until: datetime | None
     version: int
 
 
 async def find_booking(connection: Connection, booking: UUID) -> Booking | None:
-    """Read a booking. None: there is none."""
+    """Read a single booking or an occurrence. None: there is none."""
     row = await connection.fetchrow(sql("find_booking"), booking)
     if row is None:
         return None
@@ -57,10 +106,66 @@ async def find_booking(connection: Connection, booking: UUID) -> Booking | None:
         cancellation_reason=row["cancellation_reason"],
         rescheduled_to=row["rescheduled_to"],
         rescheduled_from=row["rescheduled_from"],
+        series=row["series"],
+        occurrence=row["occurrence"],
+        rule=row["rule"],
         version=row["version"],
     )
 
 
-async def booking_resources(connection: Connection, bookings: Sequence[UUID]) -> dict[UUID, int]:
-    """Look up the numbers of the resources that bookings are of, which never change. What does not exist is missing."""
-    return {row["id"]: row["resource"] for row in await connection.fetch(sql("booking_resources"), bookings)}
+async def find_series_booking(connection: Connection, series: UUID) -> SeriesBooking | None:
+    """Read a series. None: there is none."""
+    row = await connection.fetchrow(sql("find_series_booking"), series)
+    if row is None:
+        return None
+    return SeriesBooking(
+        series=row["id"],
+        resource_id=row["resource_id"],
+        recurrence=recurrence_of(row),
+        first_occurrence=row["first_occurrence"],
+        occurrences=row["occurrences"],
+        places=row["places"],
+        status=BookingStatus(row["status"]),
+        ticket=row["ticket"],
+        request_id=row["request_id"],
+        created_at=row["created_at"],
+        ended_at=row["ended_at"],
+        cancellation_reason=row["cancellation_reason"],
+        rescheduled_to=row["rescheduled_to"],
+        rescheduled_from=row["rescheduled_from"],
+        materialised_until=row["materialised_until"],
+        version=row["version"],
+    )
+
+
+async def list_occurrences(
+    connection: Connection,
+    series: UUID,
+    *,
+    start: datetime,
+    end: datetime,
+    after: tuple[datetime, datetime] | None,
+    limit: int,
+) -> tuple[Series, list[Occurrence]]:
+    """Read a series and, as it was at that instant, what is stored of its occurrences that begin in a window.
+
+    after  start and name of the last occurrence on the page before.
+    limit  how many rows at most, by start, then name.
+
+    Raises KeyError where there is no such series.
+    """
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        found = (await load_series(connection, [series]))[series]
+        rows = await connection.fetch(sql("list_occurrences"), series, start, end, *(after or (None, None)), limit)
+        return found, [occurrence_of(row) for row in rows]
+
+
+async def booking_homes(connection: Connection, bookings: Sequence[UUID]) -> dict[UUID, Home]:
+    """Look up where bookings, series and occurrences are at home. What does not exist is missing."""
+    rows = await connection.fetch(sql("booking_homes"), bookings)
+    return {row["id"]: Home(row["resource"], row["series"], row["time_zone"], row["occurrence"]) for row in rows}
+
+
+async def resource_zones(connection: Connection, resources: Sequence[int]) -> dict[int, str]:
+    """Look up the time zones of resources, which never change. What does not exist is missing."""
+    return {row["id"]: row["time_zone"] for row in await connection.fetch(sql("resource_zones"), resources)}

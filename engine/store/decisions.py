@@ -17,6 +17,8 @@ from engine.rules.decide import Standing
 from engine.store import sql
 from engine.store.idempotency import Key, find_keys
 from engine.store.pools import Connection
+from engine.store.resources import CHANGE_TIMEOUT_S, allow_change
+from engine.store.series import ChangedSeries, NewOccurrence, NewSeries, raise_horizons, write_series
 
 Interval = tuple[datetime, datetime]
 
@@ -28,6 +30,7 @@ class LockedResource:
     last_ticket     the fence: the last ticket decided.
     last_row_hash   where the ledger's chain goes on.
     last_decided_at below which time must not fall.
+    series_horizon  before which every claim is stored; None: all of them are.
     """
 
     resource: int
@@ -36,6 +39,7 @@ class LockedResource:
     last_ticket: int
     last_row_hash: bytes
     last_decided_at: datetime
+    series_horizon: datetime | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -77,11 +81,17 @@ class DeadLetter:
 class Writes:
     """Everything that a batch decided, in the form in which it is written.
 
-    rows    in ticket order for each resource.
-    raised  (resource, last ticket) of resources whose numbers jump.
+    rows      in ticket order for each resource.
+    raised    (resource, last ticket) of resources whose numbers jump.
+    horizons  resources whose series changed, so that their horizon is to be set anew.
     """
 
     ended: list[EndedBooking] = field(default_factory=list)
+    made_series: list[NewSeries] = field(default_factory=list)
+    changed_series: list[ChangedSeries] = field(default_factory=list)
+    touched_series: list[UUID] = field(default_factory=list)
+    occurrences: list[NewOccurrence] = field(default_factory=list)
+    horizons: set[int] = field(default_factory=set)
     updated: list[tuple[int, UpdateResource]] = field(default_factory=list)
     rows: list[DecidedRow] = field(default_factory=list)
     raised: list[tuple[int, int]] = field(default_factory=list)
@@ -112,7 +122,13 @@ async def lock(
         rows = await connection.fetch(sql("lock_resources"), resources)
     locked = {
         row["id"]: LockedResource(
-            row["id"], row["capacity"], row["version"], row["last_ticket"], row["last_row_hash"], row["last_decided_at"]
+            row["id"],
+            row["capacity"],
+            row["version"],
+            row["last_ticket"],
+            row["last_row_hash"],
+            row["last_decided_at"],
+            row["series_horizon"],
         )
         for row in rows
     }
@@ -130,7 +146,9 @@ async def load_claims(
     """Load the live claims that overlap the wanted times into the calendars.
 
     wanted     distinct (resource, interval), all exclusive resources or all shared ones.
-    named      how many bookings of one interval to name.
+    named      how many bookings of one interval to name: MAX_CLASHES and one more for each booking that the batch may
+               end. Of a resource with one place no more are loaded either: whatever the batch takes away, enough
+               are left to show that the time is taken, and by whom.
     calendars  by resource; each wanted resource has one.
     """
     asked = list(wanted)
@@ -142,7 +160,7 @@ async def load_claims(
         [interval[1] for _, interval in asked],
     )
     if exclusive:
-        for row in await connection.fetch(sql("claims_exclusive"), *columns):
+        for row in await connection.fetch(sql("claims_exclusive"), *columns, named):
             resource, start_time, end_time, places, ticket, booking = row
             calendars[resource].load(start_time, end_time, places=places, bookings=[(ticket, booking)])
     else:
@@ -175,9 +193,16 @@ async def load_bookings(connection: Connection, bookings: Iterable[UUID]) -> dic
     }
 
 
-async def load_peak(connection: Connection, resource: int) -> int:
-    """The most places of the resource that live bookings take at one instant."""
-    peak = await connection.fetchval(sql("peak_use"), resource)
+async def load_peak(connection: Connection, resource: int, *, after: datetime | None) -> int:
+    """The most places of the resource that live bookings take at one instant.
+
+    after  leaves out what ends then or before; None leaves out nothing.
+
+    All bookings of the resource may be counted for it, and are rewritten by the foreign key where the resource changes
+    its kind (one place, several): what is left of the transaction has CHANGE_TIMEOUT_S for each statement.
+    """
+    await allow_change(connection)
+    peak = await connection.fetchval(sql("peak_use"), resource, after, timeout=CHANGE_TIMEOUT_S + 1)
     assert isinstance(peak, int)
     return peak
 
@@ -224,7 +249,15 @@ async def write(connection: Connection, writes: Writes) -> None:
         )
         assert len(freed) == len(ended), "a booking that was live under the lock is not"
     for resource, update in writes.updated:
-        await connection.execute(sql("update_resource"), resource, update.name, update.capacity)
+        await connection.execute(
+            sql("update_resource"), resource, update.name, update.capacity, timeout=CHANGE_TIMEOUT_S + 1
+        )
+    if writes.made_series or writes.changed_series or writes.touched_series or writes.occurrences:
+        await write_series(
+            connection, writes.made_series, writes.changed_series, writes.touched_series, writes.occurrences
+        )
+    if writes.horizons:
+        await raise_horizons(connection, writes.horizons)
     if writes.rows:
         fenced = await connection.fetch(sql("write_decisions"), *_ledger_columns(writes.rows))
         assert len(fenced) == len({item.row.resource for item in writes.rows}), "the fence moved under the lock"
@@ -261,6 +294,7 @@ def _ledger_columns(rows: list[DecidedRow]) -> list[list[object]]:
                 decided.row_hash,
                 decided.caller,
                 decided.exclusive,
+                row.detail,
             )
             for decided in rows
             for row in (decided.row,)

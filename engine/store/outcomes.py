@@ -7,9 +7,13 @@ from uuid import UUID
 
 import asyncpg
 
-from engine.commands import BookingStatus, BookingView, Clash, Outcome, Reason, Status
+from engine.chain import decode_detail
+from engine.commands import BookingStatus, BookingView, Clash, Outcome, Reason, SeriesDetail, Status
 from engine.store import sql
 from engine.store.pools import Connection
+
+CANCELLING = frozenset({"cancel", "cancel_series", "cancel_occurrence"})
+"""Kinds of commands that leave what they name cancelled."""
 
 
 async def outcomes_by_ticket(
@@ -38,7 +42,7 @@ async def outcomes_by_request(connection: Connection, request_ids: Iterable[UUID
 
 
 async def _outcomes(connection: Connection, rows: Sequence[asyncpg.Record]) -> list[tuple[asyncpg.Record, Outcome]]:
-    named = {booking for row in rows for booking in row["clashes"]}
+    named = {booking for row in rows if row["detail"] is None for booking in row["clashes"]}
     times: dict[UUID, asyncpg.Record] = {}
     if named:
         times = {row["id"]: row for row in await connection.fetch(sql("clash_times"), list(named))}
@@ -48,8 +52,9 @@ async def _outcomes(connection: Connection, rows: Sequence[asyncpg.Record]) -> l
 def _outcome(row: asyncpg.Record, times: dict[UUID, asyncpg.Record]) -> Outcome:
     booking = None
     if row["outcome"] == Status.CONFIRMED and row["booking"] is not None:
-        status = BookingStatus.CANCELLED if row["kind"] == "cancel" else BookingStatus.CONFIRMED
+        status = BookingStatus.CANCELLED if row["kind"] in CANCELLING else BookingStatus.CONFIRMED
         booking = BookingView(row["booking"], row["start_time"], row["end_time"], row["places"], status)
+    detail = decode_detail(row["detail"])
     return Outcome(
         status=Status(row["outcome"]),
         kind=row["kind"],
@@ -61,8 +66,16 @@ def _outcome(row: asyncpg.Record, times: dict[UUID, asyncpg.Record]) -> Outcome:
         reason=Reason(row["reason"]) if row["reason"] is not None else None,
         booking=booking,
         capacity=row["capacity"],
-        clashes=tuple(
-            Clash(booking, times[booking]["start_time"], times[booking]["end_time"]) for booking in row["clashes"]
-        ),
+        clashes=_clashes(row, detail, times),
+        subject=row["subject"],
+        detail=detail,
         repeated=row["asked_ticket"] != row["ticket"],
     )
+
+
+def _clashes(row: asyncpg.Record, detail: SeriesDetail | None, times: dict[UUID, asyncpg.Record]) -> tuple[Clash, ...]:
+    """What stood in the way: its times stand with it where nobody could look them up."""
+    if detail is not None:
+        kept = zip(row["clashes"], detail.clashes, strict=False)
+        return tuple(Clash(booking, clash.start_time, clash.end_time) for booking, clash in kept)
+    return tuple(Clash(booking, times[booking]["start_time"], times[booking]["end_time"]) for booking in row["clashes"])

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
-from engine.errors import StartupRefused, Unavailable
+from engine.errors import StartupRefused, Unavailable, Unreachable
 from engine.store import sql
-from engine.store.pools import ACQUIRE_TIMEOUT_S, Connection, Pool, open_pool
-from engine.store.trouble import unanswered
+from engine.store.pools import ACQUIRE_TIMEOUT_S, READ_TIMEOUT_S, Connection, Pool, open_pool
+from engine.store.trouble import unanswered, unreachable
 
 Value = TypeVar("Value")
 
@@ -23,7 +23,7 @@ async def ask(pool: Pool, query: Callable[[Connection], Awaitable[Value]], *, wi
     A connection that did not answer in time is cut, not cancelled: a cancel request needs the very
     server that does not answer.
 
-    Raises Unavailable where the server is gone, too busy or too slow. Any other error is a bug.
+    Raises Unreachable where the server is gone, Unavailable where it is too busy or too slow. Any other error is a bug.
     """
     try:
         connection = await pool.acquire(timeout=min(within_s, ACQUIRE_TIMEOUT_S))
@@ -32,6 +32,8 @@ async def ask(pool: Pool, query: Callable[[Connection], Awaitable[Value]], *, wi
         finally:
             await pool.release(connection)
     except Exception as error:
+        if unreachable(error):
+            raise Unreachable(f"PostgreSQL cannot be reached: {error or type(error).__name__}") from error
         if unanswered(error):
             raise Unavailable(f"PostgreSQL did not answer: {error or type(error).__name__}") from error
         raise
@@ -46,14 +48,17 @@ async def _answer(connection: Connection, query: Callable[[Connection], Awaitabl
         raise
 
 
-async def open_within(url: str, *, size: int, name: str, within_s: float) -> Pool:
+async def open_within(url: str, *, size: int, name: str, within_s: float, answer_s: float = READ_TIMEOUT_S) -> Pool:
     """Open a pool to a server that may be down.
+
+    answer_s  after which the server ends a statement by itself: nobody waits for it any more.
 
     Raises Unavailable where it is, or where it does not take connections within ``within_s``.
     """
     try:
         async with asyncio.timeout(within_s):
-            return await open_pool(url, size=size, name=name)
+            settings = {"statement_timeout": str(int(answer_s * 1000))}
+            return await open_pool(url, size=size, name=name, settings=settings)
     except (StartupRefused, TimeoutError) as error:
         raise Unavailable(f"PostgreSQL takes no connection: {error or type(error).__name__}") from error
 

@@ -11,6 +11,10 @@ import asyncpg
 from engine.store import sql
 from engine.store.pools import Connection
 
+CHANGE_TIMEOUT_S = 30.0
+"""How long one statement of a change of capacity may take: it counts all bookings of the resource, and rewrites them
+where the resource becomes one of another kind. Below ``worker.main.JOB_TIMEOUT_S``, which would cancel the turn."""
+
 
 @dataclass(slots=True, frozen=True)
 class Resource:
@@ -40,6 +44,15 @@ async def create_resource(
     """
     row = await connection.fetchrow(sql("create_resource"), resource_id, name, time_zone, capacity)
     return None if row is None else _resource(row)
+
+
+async def allow_change(connection: Connection) -> None:
+    """Give the statements that follow in this transaction CHANGE_TIMEOUT_S instead of the session's time-out.
+
+    The server works meanwhile and the process that waits does not stand still: its lease is renewed, and other turns
+    pass over the locked row. If it dies, ``client_connection_check_interval`` ends the statement.
+    """
+    await connection.execute(sql("allow_change"), str(int(CHANGE_TIMEOUT_S * 1000)))
 
 
 async def find_resource(connection: Connection, resource_id: str) -> Resource | None:

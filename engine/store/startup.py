@@ -45,11 +45,16 @@ def told_in_a_sentence(url: str, name: str = "DATABASE_URL") -> Iterator[None]:
     try:
         yield
     except OTHER_SCHEMA:
-        raise StartupRefused(f"The database at {_place(url)} is not migrated: run firstcome migrate up.") from None
+        raise not_migrated(url) from None
     except (OSError, asyncpg.PostgresError) as error:
         raise _not_serving(url, _words(error)) from None
     except (asyncpg.InterfaceError, asyncpg.InternalClientError, UnicodeError) as error:
         raise _not_serving(url, type(error).__name__) from None
+
+
+def not_migrated(url: str) -> StartupRefused:
+    """What is said of a database whose schema is none of ours, or an older release's."""
+    return StartupRefused(f"The database at {_place(url)} is not migrated: run firstcome migrate up.")
 
 
 def _not_serving(url: str, words: str) -> StartupRefused:

@@ -12,10 +12,13 @@ import asyncpg
 PASSING_CLASSES = ("08", "40", "53", "57", "58")
 LOCK_NOT_AVAILABLE = "55P03"
 IDLE_TOO_LONG = "25P03"
-"""The server ended a session that stood idle inside its transaction: this process was frozen meanwhile."""
+"""The server ended a session that stood idle inside its transaction: this process was frozen meanwhile, or something
+beside the batch held its event loop. A batch that held it by itself never comes to ask (worker/watchdog.py)."""
 QUERY_CANCELED = "57014"
 """A statement that ran into its time-out: of class 57, and yet it may be the command that is too slow."""
-
+GONE_CLASSES = ("08", "58")
+GONE = ("57P01", "57P02", "57P03")
+"""The server ends, crashed, or is starting up."""
 
 CONNECTION = (OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """What asyncpg raises where there is no connection, or none any more: the last of them where a connection is
@@ -36,6 +39,17 @@ def passes(error: BaseException) -> bool:
 def unanswered(error: BaseException) -> bool:
     """Whether the server could not answer a read now: gone, too busy or too slow. Anything else is a bug."""
     return passes(error) or (isinstance(error, asyncpg.PostgresError) and error.sqlstate == QUERY_CANCELED)
+
+
+def unreachable(error: BaseException) -> bool:
+    """Whether the connection or the server behind it is gone, and not just one question without an answer.
+
+    A time-out alone does not say that: the question may have been the slow part.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state[:2] in GONE_CLASSES or state in GONE
+    return isinstance(error, CONNECTION) and not isinstance(error, TimeoutError)
 
 
 def backstop_fired(error: BaseException) -> bool:

@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from engine.chain import LedgerRow
+from engine.rules.recurrence import Recurrence
+from engine.rules.recurrence_rule import RuleError
 from engine.store import sql
 from engine.store.pools import Connection
+from engine.store.series import recurrence_of
 
 CHUNK = 5_000
 """Rows of the ledger that are fetched at one time."""
+SERIES_CHUNK = 50
+"""Series that are fetched at one time, each with all its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,49 @@ class Finding:
     bookings: list[UUID]
     detail: str
     total: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOccurrence:
+    """A row of a series.
+
+    name    the start that the rule gives the occurrence.
+    detail  of the ledger row that made it, where it has a ticket of its own.
+    """
+
+    booking: UUID
+    name: datetime
+    status: str
+    ticket: int
+    detail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSeries:
+    """A series with all its rows, in no order.
+
+    recurrence  as it is now; None where nobody can read it.
+    made        detail of the ledger row that made it.
+    """
+
+    series: UUID
+    resource_id: str
+    ticket: int
+    status: str
+    recurrence: Recurrence | None
+    materialised_until: datetime | None
+    rescheduled_to: UUID | None
+    made: bytes | None
+    rows: list[KeptOccurrence]
+
+
+@dataclass(frozen=True, slots=True)
+class EndlessResource:
+    """A resource with series that are not stored whole."""
+
+    resource: int
+    resource_id: str
+    capacity: int
 
 
 @asynccontextmanager
@@ -79,6 +129,42 @@ async def ledger(connection: Connection) -> AsyncIterator[list[tuple[LedgerRow, 
         ]
 
 
+async def kept_series(connection: Connection) -> AsyncIterator[list[KeptSeries]]:
+    """Read every series with its rows, by resource and ticket, a chunk at a time."""
+    cursor = await connection.cursor(sql("verify_occurrences"))
+    while rows := await cursor.fetch(SERIES_CHUNK):
+        yield [_kept_series(row) for row in rows]
+
+
+async def endless_resources(connection: Connection) -> AsyncIterator[list[EndlessResource]]:
+    """Read the resources with series that are not stored whole, a chunk at a time."""
+    cursor = await connection.cursor(sql("verify_endless"))
+    while rows := await cursor.fetch(CHUNK):
+        yield [EndlessResource(row["id"], row["resource_id"], row["capacity"]) for row in rows]
+
+
 async def resource_names(connection: Connection, resources: Sequence[int]) -> dict[int, str]:
     """The public ids of resources; what does not exist is missing."""
     return {row["id"]: row["resource_id"] for row in await connection.fetch(sql("resource_names"), resources)}
+
+
+def _kept_series(row: asyncpg.Record) -> KeptSeries:
+    columns = [row[name] or () for name in ("bookings", "names", "statuses", "tickets", "details")]
+    return KeptSeries(
+        series=row["id"],
+        resource_id=row["resource_id"],
+        ticket=row["ticket"],
+        status=row["status"],
+        recurrence=_recurrence(row),
+        materialised_until=row["materialised_until"],
+        rescheduled_to=row["rescheduled_to"],
+        made=row["made"],
+        rows=[KeptOccurrence(*kept) for kept in zip(*columns, strict=True)],
+    )
+
+
+def _recurrence(row: asyncpg.Record) -> Recurrence | None:
+    try:
+        return recurrence_of(row)
+    except RuleError:
+        return None

@@ -80,8 +80,9 @@ HOT = (
             array("id", "bigint", ROOM),
             array(START, "timestamptz", ROOM),
             array(f"{START} + interval '1 hour'", "timestamptz", ROOM),
+            "10",
         ),
-        frozenset({"booking_no_overlap"}),
+        frozenset({"booking_start"}),
     ),
     Hot(
         "claims_shared",
@@ -155,6 +156,7 @@ HOT = (
             array("decode(repeat('00', 32), 'hex')", "bytea", ROOM),
             array("'anonymous'", "text", ROOM),
             array("true", "boolean", ROOM),
+            NOTHING,
         ),
         frozenset(),
     ),

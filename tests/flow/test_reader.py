@@ -119,7 +119,7 @@ async def test_a_cut_cable_costs_no_read_and_is_mended_without_help(
         cable.cut(*directions)
         answers = await asyncio.gather(*(source(reader) for _ in range(20)))
         assert set(answers) == {"primary"}
-        assert reader.lag_ms is None
+        await wait_until(lambda: reader.lag_ms is None)
         cable.mend()
         await wait_until(lambda: is_near(reader))
 
@@ -139,9 +139,53 @@ async def test_connections_that_died_silently_are_not_tried_one_by_one(database_
 
         cable.strand()
         assert await source(reader) == "primary"
+        await wait_until(lambda: reader.lag_ms is None)
         await wait_until(lambda: reader.lag_ms)
         answers = await asyncio.gather(*(reader.read(at_once) for _ in range(4)))
         assert {answer.source for answer in answers} == {"replica"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT pg_sleep(30)",
+        "DO $$ BEGIN RAISE 'conflict with recovery' USING ERRCODE = 'serialization_failure'; END $$",
+    ],
+    ids=["slow", "cancelled"],
+)
+async def test_a_read_that_fails_alone_goes_to_the_primary_and_the_others_stay(
+    database_url: str, replica_url: str, statement: str
+) -> None:
+    async with reading(database_url, replica_url) as reader:
+        await wait_until(lambda: is_near(reader))
+        sessions: set[int] = set()
+
+        async def failing(connection: Connection) -> str:
+            server = await where(connection)
+            if server == "replica":
+                sessions.add(await connection.fetchval("SELECT pg_backend_pid()"))
+                await connection.execute(statement)
+            return server
+
+        assert (await reader.read(failing)).source == "primary"
+        assert reader._as_of is not None, "nothing is wrong with the replica"
+        answer = await reader.read(lambda connection: connection.fetchval("SELECT pg_backend_pid()"))
+        assert (answer.source, {answer.value}) == ("replica", sessions), "the connection is used again"
+
+
+async def test_a_replica_that_ends_its_sessions_is_passed_over_at_once(database_url: str, replica_url: str) -> None:
+    async with reading(database_url, replica_url) as reader:
+        await wait_until(lambda: is_near(reader))
+
+        async def ending(connection: Connection) -> str:
+            server = await where(connection)
+            if server == "replica":
+                await connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            return server
+
+        assert (await reader.read(ending)).source == "primary"
+        assert reader._as_of is None
+        await wait_until(lambda: is_near(reader))
 
 
 async def test_a_primary_that_does_not_answer_is_unavailable_and_leaves_the_replica_until_it_ages(

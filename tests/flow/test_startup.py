@@ -71,6 +71,17 @@ async def test_a_queue_process_refuses_an_installation_in_direct_mode(
         assert "BOOKING_MODE is 'queue', but this installation runs in mode 'direct'" in said
 
 
+async def test_a_database_of_an_older_release_is_refused(own_processes: Processes, database: Connection) -> None:
+    await database.execute("DELETE FROM schema_migration WHERE name = (SELECT max(name) FROM schema_migration)")
+    for said in await refusals(own_processes):
+        assert said.endswith("is not migrated: run firstcome migrate up.\n"), said
+
+
+async def test_a_database_of_a_later_release_is_served(own_processes: Processes, database: Connection) -> None:
+    await database.execute("INSERT INTO schema_migration (name, sha256) VALUES ('9999_later', 'x')")
+    await own_processes.worker()
+
+
 async def test_failpoints_are_refused_in_production(own_processes: Processes) -> None:
     for said in await refusals(own_processes, FIRSTCOME_FAILPOINTS="W1=kill", FIRSTCOME_ENVIRONMENT="production"):
         assert "FIRSTCOME_FAILPOINTS" in said

@@ -145,7 +145,8 @@ async def test_a_database_that_does_not_answer_costs_no_error_and_a_bounded_wait
         cable.cut("back")
         asking = asyncio.create_task(starts(suggestions, room, 10))
         assert await asking == []
-        ((_, looking),) = [asked for question, asked in suggestions._asked.items() if question[1].hour == 10]
+        wished = MIDNIGHT + 10 * HOUR
+        ((_, looking),) = [asked for question, asked in suggestions._asked.items() if question[1] == wished]
         assert not looking.done(), "the answer came before the look-up ended: the wait is bounded"
         await suggestions.stop()
         assert looking.done()

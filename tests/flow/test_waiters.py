@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from engine.commands import Status
-from engine.errors import QueueFull, Unavailable
+from engine.errors import QueueFull, TooManyWaiting, Unavailable
 from engine.queue import intake as intake_module
 from tests.clients import (
     add_resources,
@@ -134,7 +134,7 @@ async def test_more_callers_than_may_wait_are_told_so_at_once(
     async with open_intake(redis_url, database_url) as intake:
         calls = [asyncio.create_task(intake.decide(request(room), wait_s=30)) for _ in range(15)]
         await wait_until(lambda: sum(call.done() for call in calls) == 5)
-        assert [type(call.exception()) for call in calls[10:]] == [QueueFull] * 5
+        assert [type(call.exception()) for call in calls[10:]] == [TooManyWaiting] * 5
         await processes.worker()
         assert [decided(answer).ticket for answer in await asyncio.gather(*calls[:10])] == list(range(1, 11))
         assert (await decide_all(intake, [request(room)]))[0].ticket == 11

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from engine.commands import BookingStatus
-from engine.store.bookings import booking_resources, find_booking
+from engine.store.bookings import Home, booking_homes, find_booking
 from engine.store.idempotency import find_keys, keep_answer
 from engine.store.ledger import find_wish, list_ledger
 from engine.store.resources import (
@@ -98,7 +98,7 @@ async def test_a_booking_is_found_as_it_stands(database: Connection) -> None:
     ended = await find_booking(database, booking)
     assert ended is not None
     assert (ended.status, ended.ended_at is not None) == (BookingStatus.CANCELLED, True)
-    assert await booking_resources(database, [booking, uuid4()]) == {booking: room}
+    assert await booking_homes(database, [booking, uuid4()]) == {booking: Home(room)}
     assert await find_booking(database, uuid4()) is None
 
 

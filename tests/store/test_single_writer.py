@@ -10,8 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = ("api", "cli", "engine", "worker")
-CLOCKS = {"now", "utcnow", "today", "time", "time_ns"}
-DECIDING = [ROOT / "engine" / "batch.py", *sorted((ROOT / "engine" / "rules").glob("*.py"))]
+CLOCKS = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
+DECIDING = [
+    *(ROOT / "engine" / f"{name}.py" for name in ("batch", "extension", "notebook", "series", "wish")),
+    *sorted((ROOT / "engine" / "rules").glob("*.py")),
+]
 
 
 def sources(*suffixes: str) -> list[Path]:
@@ -19,16 +22,17 @@ def sources(*suffixes: str) -> list[Path]:
 
 
 @pytest.mark.parametrize(
-    ("statement", "writer"),
+    ("statement", "writers"),
     [
-        (r"INSERT\s+INTO\s+booking\b", "write_decisions.sql"),
-        (r"INSERT\s+INTO\s+ledger\b", "write_decisions.sql"),
-        (r"UPDATE\s+booking\b", "end_bookings.sql"),
+        (r"INSERT\s+INTO\s+booking\b", {"write_decisions.sql", "insert_occurrences.sql"}),
+        (r"INSERT\s+INTO\s+ledger\b", {"write_decisions.sql"}),
+        (r"INSERT\s+INTO\s+series\b", {"insert_series.sql"}),
+        (r"UPDATE\s+booking\b", {"end_bookings.sql"}),
     ],
 )
-def test_one_statement_writes_each_table_of_record(statement: str, writer: str) -> None:
+def test_few_statements_write_the_tables_of_record(statement: str, writers: set[str]) -> None:
     found = {file.name for file in sources(".py", ".sql") if re.search(statement, file.read_text(), re.IGNORECASE)}
-    assert found == {writer}
+    assert found == writers
 
 
 def test_only_the_batch_uses_the_statements_that_write() -> None:
@@ -46,9 +50,19 @@ def test_only_the_batch_uses_the_statements_that_write() -> None:
     assert users == {"engine/batch.py"}
 
 
+def test_only_a_decision_and_the_job_that_extends_series_write_occurrences() -> None:
+    users = {
+        file.relative_to(ROOT).as_posix()
+        for file in sources(".py")
+        if re.search(r"\b(insert_occurrences|write_series)\(", file.read_text())
+    }
+    assert users == {"engine/store/series.py", "engine/store/decisions.py", "engine/extension.py"}
+
+
 @pytest.mark.parametrize("file", DECIDING, ids=lambda file: file.name)
 def test_no_rule_reads_a_clock(file: Path) -> None:
     calls = [node.func for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)]
     read = {func.attr for func in calls if isinstance(func, ast.Attribute)} & CLOCKS
-    read |= {func.id for func in calls if isinstance(func, ast.Name)} & CLOCKS
+    read |= {func.id for func in calls if isinstance(func, ast.Name)} & {*CLOCKS, "time"}
+    read |= {ast.unparse(func) for func in calls} & {"time.time"}  # of a value, time() is its time of day
     assert not read

@@ -1,11 +1,13 @@
--- Read a booking with the public name of its resource.
+-- Read a booking with the public name of its resource; an occurrence also with its series' rule and version.
 -- $1 booking id
--- Zero rows: there is none.
+-- Zero rows: there is none. It may be a series.
 SELECT
     booking.id, booking.resource, resource.resource_id,
     lower(booking.during) AS start_time, upper(booking.during) AS end_time,
     booking.places, booking.status, booking.ticket, booking.request_id, booking.created_at, booking.ended_at,
-    booking.cancellation_reason, booking.rescheduled_to, booking.rescheduled_from, booking.version
+    booking.cancellation_reason, booking.rescheduled_to, booking.rescheduled_from,
+    booking.series, booking.occurrence, series.rule, coalesce(series.version, booking.version) AS version
 FROM booking
 JOIN resource ON resource.id = booking.resource
+LEFT JOIN series ON series.id = booking.series
 WHERE booking.id = $1

@@ -1,5 +1,7 @@
--- Ledger rows that say a booking was made which is not there, or name a booking though they made or changed none.
+-- Ledger rows that say a booking or series was made which is not there, or name one though they made or changed none.
 -- $1 how many to name
+-- What a ticket made carries the ticket. A cancel names what another ticket made; so does a restore of what stands,
+-- and where that is not stored yet it names the series.
 SELECT
     coalesce(resource.resource_id, '#' || ledger.resource) AS resource_id,
     ARRAY[ledger.ticket] AS tickets,
@@ -12,9 +14,23 @@ SELECT
 FROM ledger
 LEFT JOIN booking
     ON booking.id = ledger.booking AND booking.resource = ledger.resource
-    AND (booking.ticket = ledger.ticket OR ledger.kind = 'cancel')
+    AND (booking.ticket = ledger.ticket OR ledger.kind IN ('cancel', 'cancel_occurrence', 'restore_occurrence'))
+    AND booking.series IS NOT DISTINCT FROM
+        CASE WHEN ledger.kind IN ('cancel_occurrence', 'restore_occurrence', 'move_occurrence') THEN ledger.subject END
+LEFT JOIN series
+    ON series.id = ledger.booking AND series.resource = ledger.resource
+    AND CASE WHEN ledger.kind IN ('book_series', 'move_occurrence') THEN series.ticket = ledger.ticket
+        WHEN ledger.kind IN ('cancel_series', 'restore_occurrence') THEN series.id = ledger.subject
+    END
 LEFT JOIN resource ON resource.id = ledger.resource
-WHERE (ledger.outcome = 'confirmed' AND ledger.kind IN ('book', 'reschedule', 'cancel') AND booking.id IS NULL)
-    OR (ledger.outcome <> 'confirmed' AND ledger.booking IS NOT NULL)
+WHERE (ledger.outcome <> 'confirmed' AND ledger.booking IS NOT NULL)
+    OR (
+        ledger.outcome = 'confirmed'
+        AND CASE
+            WHEN ledger.kind IN ('book', 'reschedule', 'cancel', 'cancel_occurrence') THEN booking.id IS NULL
+            WHEN ledger.kind IN ('book_series', 'cancel_series') THEN series.id IS NULL
+            WHEN ledger.kind IN ('restore_occurrence', 'move_occurrence') THEN coalesce(booking.id, series.id) IS NULL
+        END
+    )
 ORDER BY ledger.resource, ledger.ticket
 LIMIT $1

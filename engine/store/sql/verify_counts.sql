@@ -3,6 +3,7 @@ SELECT
     (SELECT count(*) FROM resource) AS resources,
     (SELECT count(*) FROM booking) AS bookings,
     (SELECT count(*) FROM booking WHERE live) AS live_bookings,
+    (SELECT count(*) FROM series) AS series,
     (SELECT count(*) FROM ledger) AS tickets,
     (SELECT count(*) FROM idempotency WHERE ticket IS NOT NULL) AS keys,
     (SELECT count(*) FROM dead_letter) AS dead_letters

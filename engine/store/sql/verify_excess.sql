@@ -1,8 +1,10 @@
 -- Instants at which more places of a resource are taken than it has, with the bookings that take them.
 -- $1 how many to name
 -- Use changes where a booking starts or ends; what ends there gives its places back before what starts takes any.
+-- An instant that has passed is held against the capacity that the resource had then, which the ledger tells; one
+-- that is still to come, against the capacity that it has. held is (ticket, capacity) of the last change by then.
 WITH changed AS (
-    SELECT booking.resource, change.at, sum(change.places) AS places
+    SELECT booking.resource, change.at, sum(change.places) AS places, NULL::bigint[] AS held
     FROM booking
     JOIN resource ON resource.id = booking.resource AND resource.capacity > 1
     CROSS JOIN LATERAL (
@@ -10,15 +12,26 @@ WITH changed AS (
     ) AS change (at, places)
     WHERE booking.status = 'confirmed'
     GROUP BY booking.resource, change.at
+    UNION ALL
+    SELECT ledger.resource, ledger.decided_at, 0, ARRAY[ledger.ticket, ledger.capacity]
+    FROM ledger
+    WHERE ledger.kind = 'update_resource' AND ledger.outcome = 'confirmed' AND ledger.capacity IS NOT NULL
 ), used AS (
-    SELECT resource, at, sum(places) OVER (PARTITION BY resource ORDER BY at) AS taken
+    SELECT resource, at, sum(places) OVER in_order AS taken, max(held) OVER in_order AS held
     FROM changed
-), excess AS MATERIALIZED (
-    SELECT used.resource, used.at, used.taken, resource.capacity, resource.resource_id, count(*) OVER () AS total
+    WINDOW in_order AS (PARTITION BY resource ORDER BY at)
+), allowed AS (
+    SELECT
+        used.resource, used.at, used.taken, resource.resource_id,
+        CASE WHEN used.at < now() THEN coalesce(used.held[2], resource.initial_capacity) ELSE resource.capacity END
+            AS capacity
     FROM used
     JOIN resource ON resource.id = used.resource
-    WHERE used.taken > resource.capacity
-    ORDER BY used.resource, used.at
+), excess AS MATERIALIZED (
+    SELECT allowed.*, count(*) OVER () AS total
+    FROM allowed
+    WHERE allowed.taken > allowed.capacity
+    ORDER BY allowed.resource, allowed.at
     LIMIT $1
 )
 SELECT

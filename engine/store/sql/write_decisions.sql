@@ -2,7 +2,8 @@
 -- $1 resources  $2 tickets  $3 request ids  $4 kinds  $5 starts  $6 ends  $7 places  $8 capacities
 -- $9 subjects  $10 outcomes  $11 reasons  $12 bookings  $13 clashes as array literals  $14 first tickets
 -- $15 joined at  $16 decided at  $17 row hashes
--- $18 callers: whose booking the row made; null where it made none  $19 whether that booking is exclusive
+-- $18 callers: whose booking the row made; null where it made none, or occurrences of a series, which are written
+-- before  $19 whether that booking is exclusive  $20 details
 -- A column of nothing but nulls may come as an empty array: unnest fills it up.
 -- Tickets only rise within a batch, so the last row of a resource is its fence. The rows are locked and the
 -- fence was checked: a resource missing from the answer is a bug.
@@ -11,10 +12,10 @@ WITH decided AS MATERIALIZED (
     FROM unnest(
         $1::bigint[], $2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::integer[],
         $8::integer[], $9::uuid[], $10::text[], $11::text[], $12::uuid[], $13::text[], $14::bigint[],
-        $15::timestamptz[], $16::timestamptz[], $17::bytea[], $18::text[], $19::boolean[]
+        $15::timestamptz[], $16::timestamptz[], $17::bytea[], $18::text[], $19::boolean[], $20::bytea[]
     ) AS row (
         resource, ticket, request_id, kind, start_time, end_time, places, capacity, subject, outcome, reason,
-        booking, clashes, first_ticket, joined_at, decided_at, row_hash, caller, exclusive
+        booking, clashes, first_ticket, joined_at, decided_at, row_hash, caller, exclusive, detail
     )
 ), made AS (
     INSERT INTO booking (
@@ -28,11 +29,11 @@ WITH decided AS MATERIALIZED (
 ), noted AS (
     INSERT INTO ledger (
         resource, ticket, request_id, kind, start_time, end_time, places, capacity, subject, outcome, reason,
-        booking, clashes, first_ticket, joined_at, decided_at, row_hash
+        booking, clashes, first_ticket, joined_at, decided_at, row_hash, detail
     )
     SELECT
         resource, ticket, request_id, kind, start_time, end_time, places, capacity, subject, outcome, reason,
-        booking, coalesce(clashes::uuid[], '{}'), first_ticket, joined_at, decided_at, row_hash
+        booking, coalesce(clashes::uuid[], '{}'), first_ticket, joined_at, decided_at, row_hash, detail
     FROM decided
 )
 UPDATE resource

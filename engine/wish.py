@@ -1,0 +1,157 @@
+"""What stands in the way of a recurrence, near and far.
+
+What is stored of a series stands in the calendar like any booking. What is not stored yet of infinite series
+(behind their ``materialised_until``) is arithmetic: where a stored time behind the resource's ``series_horizon`` is
+wished for, the occurrences that rules give there are put into the calendar; where times without end are wished
+for, rules are compared with rules, and with the bookings that are stored behind the wish's own horizon
+(``engine.rules.distance``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from engine.commands import OccurrenceClash
+from engine.rules.calendar import Calendar
+from engine.rules.distance import FarClaim, FarSeries, far_clashes, far_peak
+from engine.rules.lattice import Lattice, lattice_at, lattice_of
+from engine.rules.recurrence import Recurrence
+from engine.rules.series import Clashing, clashing_occurrences, compared_until
+from engine.store.pools import Connection
+from engine.store.series import Series, far_claims
+
+Interval = tuple[datetime, datetime]
+
+
+@dataclass(slots=True)
+class Wish:
+    """The occurrences of a recurrence that are wished for.
+
+    starts              of those that are to be stored, in order.
+    materialised_until  behind which there are more that are not; None: there are none.
+    """
+
+    recurrence: Recurrence
+    starts: Sequence[datetime]
+    materialised_until: datetime | None
+    places: int
+    _far: Lattice | None = None
+    _series: list[FarSeries] = field(default_factory=list)
+    _claims: list[FarClaim] = field(default_factory=list)
+
+    @property
+    def length(self) -> timedelta:
+        """How long each takes."""
+        return timedelta(milliseconds=self.recurrence.length_ms)
+
+    @property
+    def wanted(self) -> list[Interval]:
+        """The stored times."""
+        return [(start, start + self.length) for start in self.starts]
+
+    @property
+    def endless(self) -> bool:
+        """Whether there are more than are to be stored."""
+        return self.materialised_until is not None
+
+    async def look_far(
+        self,
+        connection: Connection,
+        resource: int,
+        unfinished: Sequence[Series],
+        *,
+        now: datetime,
+        leaving: Collection[UUID] = (),
+    ) -> None:
+        """Load what stands behind the wish's own horizon: the bookings there that meet it, and series.
+
+        leaving  bookings that give way to it.
+        """
+        if self.materialised_until is None:
+            return
+        behind = compared_until([now, self.recurrence.start, *(series.recurrence.start for series in unfinished)])
+        self._series = [far_series(series, behind) for series in unfinished]
+        self._far = far = lattice_of(self.recurrence, after=self.materialised_until, before=behind)
+        claims = await _meeting(connection, resource, [far], after=self.materialised_until)
+        self._claims = [claim for claim in claims if claim.booking not in leaving]
+
+    def clashing(self, calendar: Calendar, *, capacity: int, now: datetime, far_limit: int) -> Clashing:
+        """Find what stands in the way.
+
+        calendar   complete for the stored times.
+        far_limit  how many of the occurrences behind the horizon that cannot be had to name.
+        """
+        near = clashing_occurrences(
+            self.starts, self.length, self.places, calendar=calendar, capacity=capacity, now=now
+        )
+        if self._far is None:
+            return near
+        count, clashes = far_clashes(
+            self._far, self.places, series=self._series, claims=self._claims, capacity=capacity, limit=far_limit
+        )
+        named = tuple(
+            OccurrenceClash(far.wanted_start, far.clash.booking, far.clash.start_time, far.clash.end_time)
+            for far in clashes
+        )
+        return near.and_then(Clashing(tuple(far.wanted_start for far in clashes), count, named))
+
+
+def far_series(series: Series, behind: datetime) -> FarSeries:
+    """What is not stored of a series, up to an instant."""
+    assert series.materialised_until is not None, "it is stored whole"
+    lattice = lattice_of(series.recurrence, after=series.materialised_until, before=behind, without=series.without)
+    return FarSeries(series.series, series.ticket, series.places, lattice)
+
+
+def claim_unstored(calendar: Calendar, unfinished: Iterable[Series], wanted: Sequence[Interval]) -> frozenset[UUID]:
+    """Put into a calendar what rules claim in the wanted times, behind what is stored of their series.
+
+    Call it once for a calendar, after what is stored was loaded: a claim that is put in twice counts twice.
+
+    Returns the series that claim something there: their claims carry the series' id.
+    """
+    claiming = set()
+    ends = max((end for _, end in wanted), default=None)
+    for series in unfinished:
+        assert series.materialised_until is not None, "it is stored whole"
+        if ends is None or ends <= series.materialised_until:
+            continue
+        length = timedelta(milliseconds=series.recurrence.length_ms)
+        after = max(series.materialised_until, min(start for start, _ in wanted) - length)
+        lattice = lattice_of(series.recurrence, after=after, before=ends, without=series.without)
+        for start, end in {found for interval in wanted for found in lattice.overlapping(*interval)}:
+            calendar.add(start, end, places=series.places, ticket=series.ticket, booking=series.series)
+            claiming.add(series.series)
+    return frozenset(claiming)
+
+
+async def far_peak_of(connection: Connection, resource: int, unfinished: Sequence[Series], *, now: datetime) -> int:
+    """The most places that are taken at one instant behind what is stored of series, bookings there included."""
+    after = min((until for series in unfinished if (until := series.materialised_until)), default=None)
+    if after is None:
+        return 0
+    behind = compared_until([now, *(series.recurrence.start for series in unfinished)])
+    standing = [far_series(series, behind) for series in unfinished]
+    claims = await _meeting(connection, resource, [series.lattice for series in standing], after=after)
+    return far_peak([*standing, *map(_alone, claims)])
+
+
+async def _meeting(
+    connection: Connection, resource: int, lattices: Sequence[Lattice], *, after: datetime
+) -> list[FarClaim]:
+    """The bookings behind an instant that meet an occurrence."""
+    return [
+        claim
+        async for page in far_claims(connection, resource, after=after)
+        for claim in page
+        if any(next(lattice.overlapping(claim.start_time, claim.end_time), None) for lattice in lattices)
+    ]
+
+
+def _alone(claim: FarClaim) -> FarSeries:
+    """A booking as a series of one occurrence."""
+    length_ms = (claim.end_time - claim.start_time) // timedelta(milliseconds=1)
+    return FarSeries(claim.booking, claim.ticket, claim.places, lattice_at([claim.start_time], length_ms=length_ms))
