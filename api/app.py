@@ -17,8 +17,10 @@ from api.docs import DocumentationController
 from api.gathering import Gathering, look_up_in
 from api.health import HealthController
 from api.http import REQUEST_TAG, Call, ClientGone, problem_answer, routable_path, tagging
+from api.occurrences import OccurrenceController
 from api.parts import Parts
 from api.problems import Problem, http_problem, problem_of
+from api.recurrence import RecurrenceController
 from api.requests import RequestController
 from api.resources import ResourceController
 from api.routing import Routes
@@ -34,6 +36,8 @@ ROOT = "/api/v1"
 CONTROLLERS = (
     ResourceController,
     BookingController,
+    OccurrenceController,
+    RecurrenceController,
     AvailabilityController,
     RequestController,
     HealthController,

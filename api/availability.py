@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote
-from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Controller, get
@@ -17,16 +15,11 @@ from msgspec import UNSET, Struct, UnsetType
 
 from api.bodies import SlotBody, instant_out
 from api.callers import Headers, matches, read_headers
-from api.decode import BadRequest, Body, Shape
+from api.decode import BadRequest, Shape
 from api.fields import (
-    FIRST_YEAR,
     LARGEST_TICKET,
-    LAST_YEAR,
-    LONGEST_INTERVAL,
     MOST_PLACES,
     Fault,
-    FieldError,
-    Instant,
     ResourceId,
     Whole,
     described,
@@ -34,90 +27,23 @@ from api.fields import (
 from api.http import Answer, Call, json_answer, unchanged_answer
 from api.openapi import Operation, Success
 from api.parts import parts_of
+from api.windows import DAY, Window
 from engine.errors import NotFound
 from engine.rules.free_time import Interval, free_intervals
 from engine.store.availability import StandingClaims, standing_claims
 
-DAY = timedelta(days=1)
-MILLISECOND = timedelta(milliseconds=1)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_BARE_PLUS = re.compile(r"(?<=:\d\d) (?=\d\d:?\d\d$)", re.ASCII)
 _SEEN = re.compile(r"([^:,][^,]*):(\d{1,19})", re.ASCII)
 
-
-@dataclass(frozen=True, slots=True)
-class DayOrInstant:
-    """An end of a window: a plain date, or an instant."""
-
-    def read(self, value: object) -> date | datetime:
-        """Read a date or an instant.
-
-        An offset whose plus sign was not escaped arrives with a space: nothing else can have been meant.
-        """
-        if not isinstance(value, str) or not _DAY.fullmatch(value):
-            return Instant().read(_BARE_PLUS.sub("+", value) if isinstance(value, str) else value)
-        try:
-            day = date.fromisoformat(value)
-        except ValueError:
-            raise FieldError("invalid_date", "must be a date that exists") from None
-        if not FIRST_YEAR <= day.year < LAST_YEAR:
-            raise FieldError("out_of_range", f"must be in the years {FIRST_YEAR} to {LAST_YEAR - 1}")
-        return day
-
-
-StartDate = Annotated[
-    Any,
-    described(
-        DayOrInstant(), "First day, or the instant from which on.", "2036-08-10", extra_json_schema={"type": "string"}
-    ),
-]
-EndDate = Annotated[
-    Any,
-    described(
-        DayOrInstant(),
-        "Last day, or the instant until which (not part of it).",
-        "2036-08-14",
-        extra_json_schema={"type": "string"},
-    ),
-]
 WantedPlaces = Annotated[
     int, described(Whole(1, MOST_PLACES, loose=True), "How many places must be free.", 1, ge=1, le=MOST_PLACES)
 ]
 
 
-class AvailabilityQuery(Body, frozen=True):
-    """Which resource, and when: both ends instants, or both plain dates."""
+class AvailabilityQuery(Window, frozen=True):
+    """Which resource, and when: both ends instants, or both plain dates of its zone."""
 
     resource_id: ResourceId
-    start_date: StartDate
-    end_date: EndDate
     places: WantedPlaces | UnsetType = UNSET
-
-    def faults(self) -> list[Fault]:
-        """Check the window, if both ends are right by themselves."""
-        start, end = self.start_date, self.end_date
-        if not isinstance(start, date) or not isinstance(end, date):  # a datetime is a date
-            return []
-        if isinstance(start, datetime) is not isinstance(end, datetime):
-            detail = "end_date must be of the same kind as start_date: both plain dates, or both instants"
-            return [Fault("/end_date", "mixed_window", detail)]
-        if not isinstance(end, datetime):
-            end += DAY  # the last day is part of it
-        if start >= end:
-            return [Fault("/start_date", "invalid_interval", "start_date must be before end_date")]
-        if end - start > LONGEST_INTERVAL:
-            return [Fault("/end_date", "interval_too_long", "start_date and end_date must be at most 366 days apart")]
-        return []
-
-    def window(self, time_zone: str) -> Interval:
-        """The window in UTC. Plain dates are days of the resource's zone, so some have 23 or 25 hours."""
-        if isinstance(self.start_date, datetime):
-            return self.start_date, self.end_date
-        zone = ZoneInfo(time_zone)
-        first, behind = (
-            datetime.combine(day, time(), zone).astimezone(UTC) for day in (self.start_date, self.end_date + DAY)
-        )
-        return first, behind
 
     def any_window(self) -> Interval:
         """What must be loaded while the resource's zone is not known: days begin within a day of UTC's."""

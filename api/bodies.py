@@ -15,17 +15,25 @@ from api.fields import (
     AfterTicket,
     CancellationReason,
     Capacity,
+    Cursor,
     EndTime,
+    Exceptions,
+    ExtraStarts,
     Fault,
     Limit,
     Name,
-    NoRecurrence,
+    OnConflict,
     Places,
     ResourceId,
+    RuleText,
+    ScopeName,
+    SeriesZone,
     StartTime,
     TimeZoneName,
     interval_faults,
+    whole_second_faults,
 )
+from api.windows import Window
 
 DEFAULT_LIMIT = 20
 
@@ -53,17 +61,34 @@ class ResourceChange(Body, frozen=True):
 
 
 class NewBooking(Body, frozen=True):
-    """A booking to be made."""
+    """A booking to be made. With a rule, or with further starts, it is a recurring one."""
 
     resource_id: ResourceId
     start_time: StartTime
     end_time: EndTime
-    recurrence_rule: NoRecurrence | UnsetType = UNSET
+    recurrence_rule: RuleText | UnsetType = UNSET
+    exdates: Exceptions | UnsetType = UNSET
+    rdates: ExtraStarts | UnsetType = UNSET
+    time_zone: SeriesZone | UnsetType = UNSET
+    on_conflict: OnConflict | UnsetType = UNSET
     places: Places | UnsetType = UNSET
 
+    @property
+    def recurring(self) -> bool:
+        """Whether it asks for a series. A field that is not right by itself counts as there."""
+        return self.recurrence_rule is not UNSET or (self.rdates is not UNSET and self.rdates != [])
+
     def faults(self) -> list[Fault]:
-        """Check the interval."""
-        return interval_faults(self.start_time, self.end_time)
+        """Check the interval, and that what belongs to a series stands in one."""
+        found = interval_faults(self.start_time, self.end_time)
+        if self.recurring:
+            return found + whole_second_faults(self.start_time)
+        detail = "is for a recurring booking, and there is neither a recurrence_rule nor a start in rdates"
+        return found + [
+            Fault(f"/{name}", "recurrence_required", f"{name} {detail}")
+            for name in ("exdates", "rdates", "time_zone", "on_conflict")
+            if getattr(self, name) is not UNSET
+        ]
 
 
 class NewTimes(Body, frozen=True):
@@ -75,6 +100,21 @@ class NewTimes(Body, frozen=True):
     def faults(self) -> list[Fault]:
         """Check the interval."""
         return interval_faults(self.start_time, self.end_time)
+
+
+class OccurrenceTimes(Body, frozen=True):
+    """Where to move an occurrence to, and how many go with it."""
+
+    start_time: StartTime
+    end_time: EndTime
+    scope: ScopeName | UnsetType = UNSET
+
+    def faults(self) -> list[Fault]:
+        """Check the interval. One occurrence may begin at any millisecond, a series at whole seconds."""
+        found = interval_faults(self.start_time, self.end_time)
+        if self.scope in (UNSET, None, "this"):
+            return found
+        return found + whole_second_faults(self.start_time)
 
 
 class Cancellation(Body, frozen=True):
@@ -90,6 +130,13 @@ class ResourceQuery(Body, frozen=True):
     cursor: ResourceId | UnsetType = UNSET
 
 
+class OccurrenceQuery(Window, frozen=True):
+    """A page of the occurrences that begin in a window."""
+
+    limit: Limit | UnsetType = UNSET
+    cursor: Cursor | UnsetType = UNSET
+
+
 class LedgerQuery(Body, frozen=True):
     """A page of a ledger."""
 
@@ -101,8 +148,10 @@ NEW_RESOURCE = Shape(NewResource)
 RESOURCE_CHANGE = Shape(ResourceChange)
 NEW_BOOKING = Shape(NewBooking)
 NEW_TIMES = Shape(NewTimes)
+OCCURRENCE_TIMES = Shape(OccurrenceTimes)
 CANCELLATION = Shape(Cancellation)
 RESOURCE_QUERY = Shape(ResourceQuery)
+OCCURRENCE_QUERY = Shape(OccurrenceQuery)
 LEDGER_QUERY = Shape(LedgerQuery)
 
 
@@ -124,8 +173,33 @@ class ResourcePage(Struct, kw_only=True):
     next: str | None
 
 
+class ClashBody(Struct, kw_only=True):
+    """A live booking that stands in the way. ``occurrence_start`` is the wished occurrence that it meets."""
+
+    booking_id: UUID
+    start_time: str
+    end_time: str
+    occurrence_start: str | UnsetType = UNSET
+
+
+class SkippedBody(Struct, kw_only=True):
+    """A start that was left out."""
+
+    start_time: str
+    reason: str
+
+
 class BookingBody(Struct, kw_only=True):
-    """A booking. The last four fields stand in an answer that reads or ends one."""
+    """A booking: a single one, a series, or an occurrence of one.
+
+    The first twelve fields stand in every answer, the next four in one that reads or ends a booking.
+
+    parent_booking_id, occurrence_start  of an occurrence: its series, and the start that the rule gives it.
+    cancelled_date  the same start, where the occurrence has just been cancelled.
+    time_zone to summary  of a series. ``occurrences`` counts those that stand, of an infinite series as far as they
+                    are stored, which is ``stored_until``.
+    skipped, warnings  what was left out, and what was passed over, when the series was made.
+    """
 
     booking_id: UUID
     resource_id: str
@@ -143,14 +217,82 @@ class BookingBody(Struct, kw_only=True):
     cancellation_reason: str | UnsetType | None = UNSET
     rescheduled_from: UUID | UnsetType | None = UNSET
     rescheduled_to: UUID | UnsetType | None = UNSET
+    parent_booking_id: UUID | UnsetType = UNSET
+    occurrence_start: str | UnsetType = UNSET
+    cancelled_date: str | UnsetType = UNSET
+    time_zone: str | UnsetType = UNSET
+    exdates: list[str] | UnsetType = UNSET
+    rdates: list[str] | UnsetType = UNSET
+    occurrences: int | UnsetType = UNSET
+    stored_until: str | UnsetType = UNSET
+    summary: str | UnsetType = UNSET
+    skipped: list[SkippedBody] | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
 
 
-class ClashBody(Struct, kw_only=True):
-    """A live booking that stands in the way."""
+class OccurrenceBody(Struct, kw_only=True):
+    """An occurrence in a list.
 
-    booking_id: UUID
+    booking_id  null where it is not stored yet.
+    occurrence  its name in a path: the start that the rule gives it, also where it was moved.
+    """
+
+    booking_id: UUID | None
+    parent_booking_id: UUID
     start_time: str
     end_time: str
+    occurrence: str
+    status: str
+
+
+class OccurrencePage(Struct, kw_only=True):
+    """A page of occurrences. ``next`` is the cursor of the next page, null on the last."""
+
+    items: list[OccurrenceBody]
+    next: str | None
+
+
+class PreviewItem(Struct, kw_only=True):
+    """An occurrence as it would be. ``occurrence`` is its name."""
+
+    start_time: str
+    end_time: str
+    occurrence: str
+
+
+class PreviewBody(Struct, kw_only=True):
+    """What a recurring booking would be, and what would stand in its way.
+
+    items           the occurrences that would be stored, ``occurrences`` of them.
+    as_of, source   how new that is: nothing is kept for whoever looks.
+    """
+
+    resource_id: str
+    start_time: str
+    end_time: str
+    recurrence_rule: str | None
+    time_zone: str
+    exdates: list[str]
+    rdates: list[str]
+    occurrences: int
+    stored_until: str | UnsetType = UNSET
+    summary: str
+    items: list[PreviewItem]
+    has_conflict: bool
+    conflicts: list[ClashBody]
+    clashing_occurrences: int
+    warnings: list[str]
+    as_of: str
+    source: str
+
+
+class RestoredBody(Struct, kw_only=True):
+    """An occurrence that stands again. ``restored_date`` is the start that the rule gives it."""
+
+    message: str
+    booking_id: UUID
+    parent_booking_id: UUID
+    restored_date: str
 
 
 class SlotBody(Struct, kw_only=True):
@@ -215,6 +357,7 @@ class ProblemBody(Struct, kw_only=True):
     errors: tuple[Fault, ...] | UnsetType = UNSET
     has_conflict: bool | UnsetType = UNSET
     conflicts: list[ClashBody] | UnsetType = UNSET
+    clashing_occurrences: int | UnsetType = UNSET
     next_available_slots: list[SlotBody] | UnsetType = UNSET
     retry_after_s: int | UnsetType = UNSET
 

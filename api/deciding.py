@@ -14,6 +14,7 @@ import msgspec
 from api.bodies import QueuedBody
 from api.callers import Headers, Patience, caller_of, patience, request_tag, tag_request
 from api.http import Answer, Call, HeaderPairs, json_answer
+from api.languages import language_of
 from api.outcomes import answer_with, result_of
 from api.parts import Parts, parts_of
 from api.problems import Problem
@@ -21,6 +22,7 @@ from api.views import queued_body, request_address
 from engine.commands import Command, Outcome, Queued, Reason, Request
 from engine.errors import Unavailable
 from engine.identifiers import uuid7
+from engine.store.bookings import Home
 from engine.store.outcomes import outcomes_by_ticket
 from engine.store.pools import READ_TIMEOUT_S
 from engine.store.reading import ask
@@ -37,28 +39,43 @@ def body_hash(call: Call, body: object) -> bytes:
 
 
 async def bring(
-    call: Call, headers: Headers, command: Command, *, resource: int, resource_id: str, key: str | None
+    call: Call,
+    headers: Headers,
+    command: Command,
+    *,
+    resource: int,
+    resource_id: str,
+    key: str | None,
+    wish: object = None,
 ) -> Answer:
     """Bring a command to its resource's queue, wait as long as the caller wishes, and answer.
 
-    key  the caller's idempotency key; it was read before anything was looked up.
+    key   the caller's idempotency key; it was read before anything was looked up.
+    wish  what the caller asked for, where the command has more in it than that.
     """
     parts = parts_of(call)
-    request = Request(uuid7(), resource, caller_of(headers), key, body_hash(call, (resource, command)), command)
+    hashed = body_hash(call, (resource, command if wish is None else wish))
+    request = Request(uuid7(), resource, caller_of(headers), key, hashed, command)
     tag_request(call.scope, headers, request.request_id)
     kept = None if key is None else await _kept_outcome(parts, request)
     if kept is not None:
-        return await _decided(parts, kept, resource_id, command, [REPLAYED])
-    wish = patience(headers, parts.config.wait_s)
-    found = await parts.intake.decide(request, wait_s=wish.wait_s)
+        return await _decided(parts, kept, resource_id, command, headers=headers, extra=[REPLAYED])
+    waits = patience(headers, parts.config.wait_s)
+    found = await parts.intake.decide(request, wait_s=waits.wait_s)
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("answered", extra=_traces(found, resource_id, request_tag(call.scope)))
     extra: list[tuple[bytes, bytes]] = []
     if found.request_id != request.request_id:
         extra.append(REPLAYED)
     if isinstance(found, Queued):
-        return queued_answer(found, [*extra, *_applied(wish)])
-    return await _decided(parts, found, resource_id, command, extra)
+        return queued_answer(found, [*extra, *_applied(waits)])
+    return await _decided(parts, found, resource_id, command, headers=headers, extra=extra)
+
+
+async def bring_home(call: Call, headers: Headers, command: Command, *, home: Home, key: str | None) -> Answer:
+    """Bring a command about a booking, a series or an occurrence to the queue of its resource."""
+    resource_id = await parts_of(call).routes.resource_id(home.resource)
+    return await bring(call, headers, command, resource=home.resource, resource_id=resource_id, key=key)
 
 
 def _traces(found: Outcome | Queued, resource_id: str, tag: str) -> dict[str, object]:
@@ -84,17 +101,24 @@ def _accepted(body: QueuedBody, headers: HeaderPairs) -> Answer:
     return json_answer(202, body, [location, *headers])
 
 
-def _applied(wish: Patience) -> HeaderPairs:
-    return [] if wish.applied is None else [(b"preference-applied", wish.applied.encode())]
+def _applied(waits: Patience) -> HeaderPairs:
+    return [] if waits.applied is None else [(b"preference-applied", waits.applied.encode())]
 
 
-async def _decided(parts: Parts, outcome: Outcome, resource_id: str, command: Command, headers: HeaderPairs) -> Answer:
-    """Answer with an outcome. Where it stands but cannot be shown now, answer with its address."""
+async def _decided(
+    parts: Parts, outcome: Outcome, resource_id: str, command: Command, *, headers: Headers, extra: HeaderPairs
+) -> Answer:
+    """Answer with an outcome. Where it stands but cannot be shown now, answer with its address.
+
+    headers  of the request.
+    extra    what the answer has beyond those of every outcome.
+    """
+    language = language_of(headers.get(b"accept-language"))
     try:
-        result = await result_of(parts, outcome, resource_id, command)
+        result = await result_of(parts, outcome, resource_id, command, language=language)
     except Unavailable:
-        return decided_answer(outcome, headers)
-    return answer_with(result, outcome, resource_id, headers)
+        return decided_answer(outcome, extra)
+    return answer_with(result, outcome, resource_id, extra)
 
 
 def decided_answer(outcome: Outcome, headers: HeaderPairs = ()) -> Answer:

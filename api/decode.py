@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import UNSET
 
-from api.fields import FIRST_YEAR, LAST_YEAR, Fault, FieldError, Kind, TimeZone
+from api.fields import FIRST_YEAR, LAST_YEAR, Fault, FieldError, Kind, RuleWords, TimeZone
 
 LONGEST_NUMBER = 20
 """Digits of a number; none of ours has more, and longer ones take Python a while."""
@@ -61,7 +61,7 @@ class Shape(Generic[T]):
         self._decoder = msgspec.json.Decoder(body)
         self._fields = msgspec.structs.fields(body)
         self._kinds = {field.name: _kind_of(field.type) for field in self._fields}
-        self._unsure = [name for name, kind in self._kinds.items() if isinstance(kind, TimeZone)]
+        self._unsure = [name for name, kind in self._kinds.items() if isinstance(kind, TimeZone | RuleWords)]
 
     def decode(self, raw: bytes) -> T:
         """Decode the JSON of a body.

@@ -10,19 +10,25 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
+
+from engine.rules.recurrence_rule import RuleError, RuleFault, parse_rule
 
 FIRST_YEAR, LAST_YEAR = 1970, 9999
 LONGEST_INTERVAL = timedelta(days=366)
 MOST_PLACES = 1_000_000
 LONGEST_NAME = 255
+DOT_SEGMENTS = (".", "..")
 LONGEST_REASON = 2_000
+LONGEST_RULE = 1_000
+MOST_EXCEPTIONS = 500
 LARGEST_LIST = 100
 LARGEST_TICKET = 2**63 - 1
+_UTC = ZoneInfo("UTC")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CONTROL_IN_PROSE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -74,6 +80,18 @@ class Text:
         if not self.prose and not value.strip():
             raise FieldError("blank", "must not be blank")
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class PublicName:
+    """A name that stands in paths: any text but those that RFC 3986 (5.2.4) takes out of a path."""
+
+    def read(self, value: object) -> str:
+        """Read a name."""
+        name = Text(LONGEST_NAME).read(value)
+        if name in DOT_SEGMENTS:
+            raise FieldError("dot_segment", 'must not be "." or "..", which no path can name')
+        return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +166,63 @@ def _zone_names() -> frozenset[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Absent:
-    """A field of a capability that is not there yet: null, or left out."""
+class WholeSeconds:
+    """Instants on whole seconds, some: a list of a bounded length."""
 
-    what: str
+    most: int
 
-    def read(self, value: object) -> None:
-        """Read null."""
-        if value is not None:
-            raise FieldError("not_supported", f"must be null: {self.what}")
+    def read(self, value: object) -> list[datetime]:
+        """Read a list of instants. The first that does not fit is named by its place, counted from one."""
+        if type(value) is not list:  # the members of an object come as another kind of list
+            raise FieldError("wrong_type", "must be a list of instants")
+        if len(value) > self.most:
+            raise FieldError("too_many", f"must have at most {self.most:,} instants")
+        return [self._item(number, item) for number, item in enumerate(value, 1)]
+
+    def _item(self, number: int, item: object) -> datetime:
+        try:
+            instant = Instant().read(item)
+        except FieldError as error:
+            raise FieldError(error.code, f"item {number} {error.detail}") from None
+        if instant.microsecond:
+            raise FieldError("whole_second_required", f"item {number} must be a whole second")
+        return instant
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    def read(self, value: object) -> str:
+        """Read a word."""
+        if not isinstance(value, str):
+            raise FieldError("wrong_type", "must be a string")
+        if value not in self.words:
+            raise FieldError("unknown_value", f"must be one of {', '.join(self.words)}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWords:
+    """The text of a recurrence rule, or null, which is the same as leaving it out.
+
+    It is read here so that what is wrong with it is named beside the other faults of a request. What the rule gives,
+    and in which zone, is asked later.
+    """
+
+    def read(self, value: object) -> Any:
+        """Read a rule. Null is UNSET."""
+        if value is None:
+            return UNSET
+        text = Text(LONGEST_RULE).read(value)
+        try:
+            parse_rule(text, zone=_UTC)
+        except RuleError as error:
+            if error.code is RuleFault.INVALID_RRULE:
+                raise FieldError(error.code, f"has {error.part}: {error.detail}") from None
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +243,14 @@ def described(kind: Kind, description: str, *examples: object, **bounds: Any) ->
 
 ResourceId = Annotated[
     str,
-    described(Text(LONGEST_NAME), "The resource's public name.", "room-1", min_length=1, max_length=LONGEST_NAME),
+    described(
+        PublicName(),
+        "The resource's public name.",
+        "room-1",
+        min_length=1,
+        max_length=LONGEST_NAME,
+        pattern=r"^(?!\.{1,2}$)",
+    ),
 ]
 Name = Annotated[
     str, described(Text(LONGEST_NAME), "What people call it.", "Room 1", min_length=1, max_length=LONGEST_NAME)
@@ -193,8 +266,58 @@ EndTime = Annotated[
     datetime,
     described(Instant(), "When it ends; not part of it.", "2026-08-10T10:00:00Z", tz=True),
 ]
-NoRecurrence = Annotated[
-    None, described(Absent("recurring bookings are not there yet"), "Reserved for recurring bookings.", None)
+RuleText = Annotated[
+    str,
+    described(
+        RuleWords(),
+        "How the booking repeats: an RRULE of RFC 5545. Null: it does not.",
+        "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10",
+        min_length=1,
+        max_length=LONGEST_RULE,
+        extra_json_schema={"type": ["string", "null"]},
+    ),
+]
+Exceptions = Annotated[
+    list[Annotated[datetime, Meta(tz=True)]],
+    described(
+        WholeSeconds(MOST_EXCEPTIONS),
+        "Starts that the rule gives and that are left out (EXDATE).",
+        ["2036-08-18T09:00:00Z"],
+        max_length=MOST_EXCEPTIONS,
+    ),
+]
+ExtraStarts = Annotated[
+    list[Annotated[datetime, Meta(tz=True)]],
+    described(
+        WholeSeconds(MOST_EXCEPTIONS),
+        "Further starts, beside those of the rule (RDATE).",
+        ["2036-08-20T09:00:00Z"],
+        max_length=MOST_EXCEPTIONS,
+    ),
+]
+SeriesZone = Annotated[
+    str,
+    described(TimeZone(), "The IANA time zone in which the rule lives; the resource's by default.", "Europe/Berlin"),
+]
+OnConflict = Annotated[
+    Literal["fail", "skip"],
+    described(
+        OneOf(("fail", "skip")),
+        "Where some occurrences are taken: book nothing (fail, the default), or what is free (skip).",
+        "fail",
+    ),
+]
+ScopeName = Annotated[
+    Literal["this", "this_and_following", "all"],
+    described(
+        OneOf(("this", "this_and_following", "all")),
+        "Which occurrences move, by the same distance on the wall clock: this one (the default), it and those that "
+        "follow, or all that have not begun.",
+        "this",
+    ),
+]
+Cursor = Annotated[
+    str, described(Text(LONGEST_NAME), "The next of an earlier page.", min_length=1, max_length=LONGEST_NAME)
 ]
 CancellationReason = (
     Annotated[
@@ -229,3 +352,10 @@ def interval_faults(start_time: object, end_time: object) -> list[Fault]:
     if end_time - start_time > LONGEST_INTERVAL:
         return [Fault("/end_time", "interval_too_long", "end_time must be at most 366 days after start_time")]
     return []
+
+
+def whole_second_faults(start_time: object) -> list[Fault]:
+    """Say whether a start is too fine for a series, whose occurrences are named by their starts to the second."""
+    if not isinstance(start_time, datetime) or not start_time.microsecond:
+        return []
+    return [Fault("/start_time", "whole_second_required", "start_time of a recurring booking must be a whole second")]

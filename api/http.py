@@ -20,7 +20,7 @@ from litestar.types import Message, Receive, Scope, Send
 from api.bodies import ProblemBody, encode
 from api.callers import Headers, request_tag
 from api.decode import BadRequest
-from api.fields import LONGEST_NAME, Fault, FieldError, Text
+from api.fields import Fault, FieldError, PublicName
 from api.problems import Problem
 from engine.errors import NotFound
 
@@ -34,7 +34,7 @@ Call = Request[Any, Any, Any]
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 SLASH_INSIDE = "\udc2f"
 """Stands for a slash that is part of a name: half a surrogate pair, which no decoded path has."""
-RESOURCE_NAME = Text(LONGEST_NAME)
+RESOURCE_NAME = PublicName()
 
 HeaderPairs = Sequence[tuple[bytes, bytes]]
 

@@ -27,7 +27,16 @@ DESCRIPTION = (
 SCHEMAS = "#/components/schemas/{name}"
 EVERYWHERE = ("internal_error",)
 FOR_BODIES = ("invalid_request", "invalid_json", "body_too_large", "unsupported_media_type")
-FOR_DECISIONS = ("invalid_idempotency_key", "key_reused", "queue_full", "withdrawn", "failed")
+FOR_DECISIONS = (
+    "invalid_idempotency_key",
+    "key_reused",
+    "not_promised",
+    "queue_full",
+    "too_many_waiting",
+    "storage_full",
+    "withdrawn",
+    "failed",
+)
 
 
 @dataclass(frozen=True, slots=True)

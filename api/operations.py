@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from api.bodies import (
     BookingBody,
     Cancellation,
+    ClashBody,
     HealthBody,
     LedgerItem,
     LedgerPage,
@@ -12,16 +15,24 @@ from api.bodies import (
     NewBooking,
     NewResource,
     NewTimes,
+    OccurrenceBody,
+    OccurrencePage,
+    OccurrenceQuery,
+    OccurrenceTimes,
     PartBody,
+    PreviewBody,
+    PreviewItem,
     QueuedBody,
     RequestBody,
     ResourceBody,
     ResourceChange,
     ResourcePage,
     ResourceQuery,
+    RestoredBody,
 )
 from api.openapi import Operation, Success
 from engine.commands import Reason
+from engine.rules.recurrence_rule import RuleFault
 
 BOOKING_ID = "019e0c3a-6c00-7d3e-9b1f-5f0f6f0e2a11"
 NEW_BOOKING_ID = "019e0c3b-0a40-7c52-8d0a-9a1b2c3d4e5f"
@@ -39,6 +50,9 @@ FOR_TIMES = (
     Reason.PLACES_EXCEED_CAPACITY,
     Reason.CONFLICT,
 )
+
+FOR_SERIES = (Reason.NOT_AN_OCCURRENCE, Reason.OCCURRENCE_IN_PAST)
+"""What may be wrong with the occurrence that a booking id or a path names."""
 
 RESOURCE = ResourceBody(
     resource_id=RESOURCE_ID, name="Room 1", time_zone="Europe/Berlin", capacity=1, version=1, created_at=CREATED_AT
@@ -76,6 +90,32 @@ MOVED = BOOKING | {
     "end_time": "2036-08-10T08:30:00.000Z",
     "ticket": 9,
     "message": "Booking rescheduled",
+}
+SERIES_ID = "019e0c3c-1f80-7b11-a4c2-63d1f0a9b7e8"
+OCCURRENCE = "20360811T070000Z"
+NEW_SERIES = {
+    "resource_id": RESOURCE_ID,
+    "start_time": "2036-08-11T09:00:00+02:00",
+    "end_time": "2036-08-11T10:00:00+02:00",
+    "recurrence_rule": "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10",
+    "exdates": ["2036-08-18T09:00:00+02:00"],
+    "on_conflict": "skip",
+}
+MOVED_OCCURRENCE = MOVED | {
+    "recurrence_rule": "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10",
+    "message": "Occurrence moved",
+    "parent_booking_id": SERIES_ID,
+    "occurrence_start": "2036-08-11T07:00:00.000Z",
+}
+CANCELLED_OCCURRENCE = CANCELLED | {
+    "start_time": "2036-08-11T07:00:00.000Z",
+    "end_time": "2036-08-11T08:00:00.000Z",
+    "recurrence_rule": "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10",
+    "message": "Occurrence cancelled",
+    "cancellation_reason": None,
+    "parent_booking_id": SERIES_ID,
+    "occurrence_start": "2036-08-11T07:00:00.000Z",
+    "cancelled_date": "2036-08-11T07:00:00.000Z",
 }
 QUEUED = {"request_id": REQUEST_ID, "ticket": 7, "position": 3, "status": "queued"}
 ACCEPTED = Success("Not decided yet. The outcome will stand at Location.", QueuedBody, QUEUED)
@@ -144,7 +184,13 @@ BOOK = Operation(
     body=NewBooking,
     example={"resource_id": RESOURCE_ID, **INTERVAL},
     answers={201: Success("The booking.", BookingBody, BOOKING), 202: ACCEPTED},
-    problems=("resource_unknown", "unavailable", *FOR_TIMES),
+    problems=(
+        "resource_unknown",
+        "unavailable",
+        "unknown_time_zone",
+        *FOR_TIMES,
+        *RuleFault,
+    ),
     keyed=True,
     decided=True,
 )
@@ -159,7 +205,7 @@ REMOVE_BOOKING = Operation(
         200: Success("The cancelled booking.", BookingBody, CANCELLED | {"cancellation_reason": None}),
         202: ACCEPTED,
     },
-    problems=("invalid_request", "booking_unknown", Reason.ALREADY_RESCHEDULED, "unavailable"),
+    problems=("invalid_request", "booking_unknown", Reason.ALREADY_RESCHEDULED, "unavailable", *FOR_SERIES),
     keyed=True,
     decided=True,
     versioned=True,
@@ -170,7 +216,7 @@ CANCEL_BOOKING = Operation(
     example={"reason": "The meeting was moved."},
     optional=True,
     answers={200: Success("The cancelled booking.", BookingBody, CANCELLED), 202: ACCEPTED},
-    problems=("booking_unknown", Reason.ALREADY_RESCHEDULED, "unavailable"),
+    problems=("booking_unknown", Reason.ALREADY_RESCHEDULED, "unavailable", *FOR_SERIES),
     keyed=True,
     decided=True,
     versioned=True,
@@ -184,8 +230,147 @@ RESCHEDULE_BOOKING = Operation(
         "booking_unknown",
         Reason.ALREADY_CANCELLED,
         Reason.ALREADY_RESCHEDULED,
+        Reason.OCCURRENCE_CANCELLED,
+        "not_reschedulable",
         "unavailable",
         *FOR_TIMES,
+        *FOR_SERIES,
+    ),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+PREVIEW = Operation(
+    body=NewBooking,
+    example=NEW_SERIES,
+    answers={
+        200: Success(
+            "What it would be.",
+            PreviewBody,
+            PreviewBody(
+                resource_id=RESOURCE_ID,
+                start_time="2036-08-11T07:00:00.000Z",
+                end_time="2036-08-11T08:00:00.000Z",
+                recurrence_rule="RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10",
+                time_zone="Europe/Berlin",
+                exdates=["2036-08-18T07:00:00.000Z"],
+                rdates=[],
+                occurrences=9,
+                summary="weekly on Mon, 10 times, except on 1 date",
+                items=[
+                    PreviewItem(
+                        start_time="2036-08-11T07:00:00.000Z",
+                        end_time="2036-08-11T08:00:00.000Z",
+                        occurrence=OCCURRENCE,
+                    )
+                ],
+                has_conflict=True,
+                conflicts=[
+                    ClashBody(
+                        booking_id=UUID(BOOKING_ID),
+                        start_time="2036-09-01T07:30:00.000Z",
+                        end_time="2036-09-01T08:30:00.000Z",
+                        occurrence_start="2036-09-01T07:00:00.000Z",
+                    )
+                ],
+                clashing_occurrences=1,
+                warnings=[],
+                as_of=CREATED_AT,
+                source="replica",
+            ),
+        )
+    },
+    problems=(
+        "resource_unknown",
+        "unavailable",
+        "unknown_time_zone",
+        "invalid_idempotency_key",
+        "invalid_interval",
+        "interval_too_long",
+        "timezone_required",
+        "instant_too_fine",
+        *RuleFault,
+    ),
+)
+IN_SERIES = ("invalid_request", "booking_unknown", "not_recurring", "unavailable")
+LIST_OCCURRENCES = Operation(
+    path={"booking_id": SERIES_ID},
+    query=OccurrenceQuery,
+    query_example={"start_date": "2036-08-10", "end_date": "2036-09-30", "limit": 20},
+    answers={
+        200: Success(
+            "A page of occurrences.",
+            OccurrencePage,
+            OccurrencePage(
+                items=[
+                    OccurrenceBody(
+                        booking_id=UUID(BOOKING_ID),
+                        parent_booking_id=UUID(SERIES_ID),
+                        start_time="2036-08-11T07:00:00.000Z",
+                        end_time="2036-08-11T08:00:00.000Z",
+                        occurrence=OCCURRENCE,
+                        status="confirmed",
+                    )
+                ],
+                next=None,
+            ),
+        )
+    },
+    problems=(*IN_SERIES, "invalid_interval", "interval_too_long", "timezone_required", "instant_too_fine"),
+)
+REMOVE_OCCURRENCE = Operation(
+    path={"booking_id": SERIES_ID, "start": OCCURRENCE},
+    answers={200: Success("The cancelled occurrence.", BookingBody, CANCELLED_OCCURRENCE), 202: ACCEPTED},
+    problems=(*IN_SERIES, *FOR_SERIES),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+RESTORE_OCCURRENCE = Operation(
+    path={"booking_id": SERIES_ID, "start": OCCURRENCE},
+    answers={
+        200: Success(
+            "The occurrence stands.",
+            RestoredBody,
+            RestoredBody(
+                message="Occurrence restored",
+                booking_id=UUID(BOOKING_ID),
+                parent_booking_id=UUID(SERIES_ID),
+                restored_date="2036-08-11T07:00:00.000Z",
+            ),
+        ),
+        202: ACCEPTED,
+    },
+    problems=(
+        *IN_SERIES,
+        *FOR_SERIES,
+        Reason.ALREADY_CANCELLED,
+        Reason.ALREADY_RESCHEDULED,
+        Reason.SLOT_IN_PAST,
+        Reason.PLACES_EXCEED_CAPACITY,
+        Reason.CONFLICT,
+    ),
+    keyed=True,
+    decided=True,
+    versioned=True,
+)
+MOVE_OCCURRENCE = Operation(
+    path={"booking_id": SERIES_ID, "start": OCCURRENCE},
+    body=OccurrenceTimes,
+    example=OTHER_INTERVAL | {"scope": "this"},
+    answers={
+        200: Success("The moved occurrence, or the series that it and others are now.", BookingBody, MOVED_OCCURRENCE),
+        202: ACCEPTED,
+    },
+    problems=(
+        *IN_SERIES,
+        *FOR_SERIES,
+        *FOR_TIMES,
+        Reason.ALREADY_CANCELLED,
+        Reason.ALREADY_RESCHEDULED,
+        Reason.OCCURRENCE_CANCELLED,
+        Reason.RULE_CANNOT_MOVE,
+        Reason.SERIES_OVERLAPS_ITSELF,
     ),
     keyed=True,
     decided=True,

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from api.bodies import ClashBody, ProblemBody, SlotBody
 from api.decode import BadRequest, UnreadableBody
 from api.fields import Fault
 from engine.commands import Reason
-from engine.errors import EngineError, NotFound, QueueFull, Unavailable
+from engine.errors import EngineError, NotFound, NotPromised, QueueFull, StorageFull, TooManyWaiting, Unavailable
+from engine.rules.recurrence_rule import RuleError, RuleFault
 
 PROBLEMS: dict[str, tuple[int, str]] = {
     # a request that cannot be read: no ticket
@@ -44,10 +47,28 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "resource_exists": (409, "The resource exists"),
     "withdrawn": (409, "The request was withdrawn"),
     "failed": (500, "The request could not be decided"),
-    # trouble: nothing was decided
+    # trouble: no outcome is known
     "internal_error": (500, "Something went wrong"),
     Unavailable.code: (503, "The engine does not answer"),
+    NotPromised.code: (503, "The request has a ticket, but no promise"),
+    # trouble: nothing was kept
     QueueFull.code: (503, "The queue is full"),
+    TooManyWaiting.code: (503, "Too many requests wait"),
+    StorageFull.code: (503, "There is no room for requests"),
+    # recurring bookings: a rule that is refused before it gets a ticket
+    RuleFault.INVALID_RRULE: (400, "The rule is not valid"),
+    RuleFault.RRULE_TOO_EXPENSIVE: (422, "The rule takes too long to expand"),
+    RuleFault.RRULE_TOO_LONG: (422, "The series is too long"),
+    RuleFault.UNSUPPORTED_RSCALE: (422, "The rule counts in another calendar"),
+    RuleFault.NO_OCCURRENCES: (422, "The series has no occurrences"),
+    "not_recurring": (404, "The booking is not recurring"),
+    "not_reschedulable": (409, "The booking cannot be moved this way"),
+    # and what was decided about series and their occurrences
+    Reason.NOT_AN_OCCURRENCE: (404, "The series has no such occurrence"),
+    Reason.OCCURRENCE_IN_PAST: (409, "The occurrence is past"),
+    Reason.OCCURRENCE_CANCELLED: (409, "The occurrence is cancelled"),
+    Reason.RULE_CANNOT_MOVE: (409, "No rule gives the moved occurrences"),
+    Reason.SERIES_OVERLAPS_ITSELF: (422, "The series overlaps itself"),
 }
 """Code -> (status, title)."""
 
@@ -59,11 +80,30 @@ DETAILS: dict[str, str] = {
     Reason.SLOT_IN_PAST: "start_time is not after now, by the clock of the database.",
     Reason.PLACES_EXCEED_CAPACITY: "The resource does not have that many places at all.",
     Reason.CONFLICT: "This time slot was just booked by another user, or too few of its places are left.",
-    Reason.CAPACITY_BELOW_TAKEN: "At some instant more places are taken than the new capacity has.",
+    Reason.CAPACITY_BELOW_TAKEN: "At some instant from now on, more places are taken than the new capacity has.",
     "withdrawn": "The request was withdrawn before it was decided.",
     "failed": "The engine gave up on this request after several tries. It has no effect.",
-    Unavailable.code: "The engine did not answer in time. The same request may be sent again.",
-    QueueFull.code: "Too many requests wait for this resource. The same request may be sent again.",
+    Unavailable.code: (
+        "The engine did not answer in time, and the request may be decided all the same. Send it again "
+        "with the same Idempotency-Key: then it has one outcome."
+    ),
+    NotPromised.code: (
+        "The request has its ticket, but it was not on disk in time to be promised. It will most likely be decided. "
+        "Send it again with the same Idempotency-Key: then it has one outcome."
+    ),
+    QueueFull.code: "As many requests wait for this resource as may. Nothing of this one was kept; send it later.",
+    TooManyWaiting.code: (
+        "As many requests wait at this process as may, whatever their resource. Nothing of this one was kept; "
+        "send it later."
+    ),
+    StorageFull.code: "The queues have no memory left. Nothing of this request was kept; send it later.",
+    Reason.NOT_AN_OCCURRENCE: "The series has no occurrence that begins, or was to begin, at that instant.",
+    Reason.OCCURRENCE_IN_PAST: "The occurrence has begun; what is past stays as it was.",
+    Reason.OCCURRENCE_CANCELLED: "A cancelled occurrence cannot be moved; restore it first.",
+    Reason.RULE_CANNOT_MOVE: "No recurrence rule gives exactly the moved occurrences of this series.",
+    Reason.SERIES_OVERLAPS_ITSELF: "Occurrences of the series would overlap each other.",
+    "not_reschedulable": "A series is moved by its occurrences: PUT "
+    "/api/v1/bookings/{booking_id}/occurrences/{start}, with the scope all for the whole of it.",
 }
 """What there is to say where the code says it all."""
 
@@ -111,9 +151,18 @@ class Problem(Exception):
         )
 
 
-def conflict(clashes: list[ClashBody], slots: list[SlotBody]) -> Problem:
-    """Make the problem of a time that is taken, with what stands in the way and the next free times."""
-    return Problem(Reason.CONFLICT, has_conflict=True, conflicts=clashes, next_available_slots=slots)
+def conflict(clashes: list[ClashBody], slots: list[SlotBody], *, count: int | UnsetType = UNSET) -> Problem:
+    """Make the problem of a time that is taken, with what stands in the way and the next free times.
+
+    count  of a series: how many of its occurrences cannot be had.
+    """
+    return Problem(
+        Reason.CONFLICT,
+        has_conflict=True,
+        conflicts=clashes,
+        next_available_slots=slots,
+        clashing_occurrences=count,
+    )
 
 
 def problem_of(error: Exception) -> Problem | None:
@@ -127,6 +176,8 @@ def problem_of(error: Exception) -> Problem | None:
             return Problem("invalid_json", f"{error}.".capitalize())
         case NotFound():
             return Problem(f"{error.what}_unknown", f"{error.what.capitalize()} {error.name} does not exist.")
+        case RuleError():
+            return _refused_rule(error)
         case EngineError():
             retry_after_s = error.retry_after_s
             return Problem(error.code, headers=[("retry-after", str(retry_after_s))], retry_after_s=retry_after_s)
@@ -150,3 +201,11 @@ def _bad_request(faults: tuple[Fault, ...]) -> Problem:
     code = codes.pop() if len(codes) == 1 else ""
     detail = faults[0].detail if len(faults) == 1 else f"{len(faults)} things are wrong with the request"
     return Problem(code if code in SPEAKING_FAULTS else "invalid_request", detail, errors=faults)
+
+
+def _refused_rule(error: RuleError) -> Problem:
+    """A rule that cannot be read is a fault of its field, as any other that cannot."""
+    if PROBLEMS[error.code][0] == HTTPStatus.BAD_REQUEST:
+        detail = f"recurrence_rule has {error.part}: {error.detail}"
+        return _bad_request((Fault("/recurrence_rule", error.code, detail),))
+    return Problem(error.code, f"{error.part}: {error.detail}" if error.part else error.detail)

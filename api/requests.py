@@ -9,6 +9,7 @@ from api.bodies import RequestBody
 from api.callers import idempotency_key, read_headers
 from api.deciding import decided_answer, queued_answer
 from api.http import Answer, Call, json_answer, seen_header, uuid_segment
+from api.languages import language_of
 from api.outcomes import result_of
 from api.parts import parts_of
 from engine.commands import Queued
@@ -34,7 +35,8 @@ class RequestController(Controller):
             )
             return json_answer(200, body)
         resource_id = await parts.routes.resource_id(found.resource)
-        result = await result_of(parts, found, resource_id)
+        language = language_of(read_headers(request.scope["headers"]).get(b"accept-language"))
+        result = await result_of(parts, found, resource_id, language=language)
         body = RequestBody(
             request_id=request_id, ticket=found.ticket, status=found.status.value, position=0, outcome=result.body
         )
@@ -42,7 +44,10 @@ class RequestController(Controller):
 
     @delete("/{request_id:str}", status_code=202, opt={"operation": operations.WITHDRAW_REQUEST})
     async def withdraw_request(self, request: Call) -> Answer:
-        """Take a request back while it is queued. What became of it stands at its address."""
+        """Take a request back while it is queued. What became of it stands at its address.
+
+        Doing so twice is the same as once, so a key has nothing to keep: it is only checked.
+        """
         idempotency_key(read_headers(request.scope["headers"]))
         request_id = uuid_segment(request, "request_id")
         found = await parts_of(request).intake.withdraw(request_id)

@@ -9,6 +9,7 @@ from uuid import UUID
 from api.gathering import Gathering, LookUp, look_up_in
 from engine.errors import NotFound
 from engine.store import bookings, resources
+from engine.store.bookings import Home
 from engine.store.pools import Pool
 
 REMEMBERED = 20_000
@@ -50,12 +51,13 @@ class Memory(Generic[K, V]):
 
 
 class Routes:
-    """Numbers and names of resources, and the resources of bookings."""
+    """Numbers, names and zones of resources, and the homes of bookings."""
 
     def __init__(self, primary: Pool) -> None:
         self._numbers = Memory(look_up_in(primary, resources.resource_numbers))
         self._names = Memory(look_up_in(primary, resources.resource_names))
-        self._homes = Memory(look_up_in(primary, bookings.booking_resources))
+        self._zones = Memory(look_up_in(primary, bookings.resource_zones))
+        self._homes = Memory(look_up_in(primary, bookings.booking_homes))
 
     async def resource(self, resource_id: str) -> int:
         """The number of a resource. Raises NotFound."""
@@ -73,9 +75,16 @@ class Routes:
             raise NotFound("resource", str(resource))
         return name
 
-    async def home(self, booking: UUID) -> int:
-        """The number of the resource that a booking is of. Raises NotFound."""
-        number = await self._homes.find(booking)
-        if number is None:
+    async def time_zone(self, resource: int) -> str:
+        """The name of a resource's time zone. Raises NotFound."""
+        name = await self._zones.find(resource)
+        if name is None:
+            raise NotFound("resource", str(resource))
+        return name
+
+    async def home(self, booking: UUID) -> Home:
+        """Where commands about a booking, a series or an occurrence go. Raises NotFound."""
+        home = await self._homes.find(booking)
+        if home is None:
             raise NotFound("booking", str(booking))
-        return number
+        return home

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+import msgspec
+
 from api.bodies import (
     BookingBody,
     ClashBody,
@@ -16,6 +18,7 @@ from api.bodies import (
     optional_instant_out,
 )
 from engine.commands import BookingStatus, Clash, Outcome, Queued
+from engine.rules.recurrence_rule import PREFIX
 from engine.store.bookings import Booking
 from engine.store.ledger import LedgerEntry
 from engine.store.resources import Resource
@@ -25,7 +28,13 @@ MESSAGES = {
     BookingStatus.CANCELLED: "Booking cancelled",
     BookingStatus.RESCHEDULED: "Booking rescheduled",
 }
-MADE_MESSAGES = {"book": "Booking created", "reschedule": "Booking rescheduled"}
+OCCURRENCE_MESSAGES = {
+    BookingStatus.CONFIRMED: "Occurrence confirmed",
+    BookingStatus.CANCELLED: "Occurrence cancelled",
+    BookingStatus.RESCHEDULED: "Occurrence rescheduled",
+    BookingStatus.CLASHED: "Occurrence lost to an older series",
+}
+MADE_MESSAGES = {"book": "Booking created", "reschedule": "Booking rescheduled", "move_occurrence": "Occurrence moved"}
 
 
 def made_booking_body(outcome: Outcome, resource_id: str) -> BookingBody:
@@ -47,8 +56,9 @@ def made_booking_body(outcome: Outcome, resource_id: str) -> BookingBody:
 
 
 def booking_body(booking: Booking) -> BookingBody:
-    """Show a booking as it stands."""
-    return BookingBody(
+    """Show a single booking or an occurrence as it stands."""
+    messages = MESSAGES if booking.series is None else OCCURRENCE_MESSAGES
+    body = BookingBody(
         booking_id=booking.booking,
         resource_id=booking.resource_id,
         start_time=instant_out(booking.start_time),
@@ -58,12 +68,25 @@ def booking_body(booking: Booking) -> BookingBody:
         ticket=booking.ticket,
         request_id=booking.request_id,
         created_at=instant_out(booking.created_at),
-        message=MESSAGES[booking.status],
+        message=messages[booking.status],
         ended_at=optional_instant_out(booking.ended_at),
         cancellation_reason=booking.cancellation_reason,
         rescheduled_from=booking.rescheduled_from,
         rescheduled_to=booking.rescheduled_to,
     )
+    if booking.series is None or booking.occurrence is None:
+        return body
+    return msgspec.structs.replace(
+        body,
+        recurrence_rule=rule_out(booking.rule),
+        parent_booking_id=booking.series,
+        occurrence_start=instant_out(booking.occurrence),
+    )
+
+
+def rule_out(text: str | None) -> str | None:
+    """Write a rule as iCalendar does, with its prefix; None: there is none."""
+    return None if text is None else f"{PREFIX}{text}"
 
 
 def resource_body(resource: Resource) -> ResourceBody:

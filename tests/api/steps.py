@@ -42,3 +42,20 @@ async def booked(client: httpx.AsyncClient, start: float = 0, **more: Any) -> di
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
     return made
+
+
+async def series_booked(client: httpx.AsyncClient, rule: str, start: float = 0, **more: Any) -> dict[str, Any]:
+    """A series that begins ``start`` hours after NINE."""
+    return await booked(client, start, recurrence_rule=rule, **more)
+
+
+async def occurrences(
+    client: httpx.AsyncClient, series: str, first: str = "2036-08-01", last: str = "2037-07-31", **more: Any
+) -> list[dict[str, Any]]:
+    """The occurrences that begin in a window, on one page."""
+    query: dict[str, Any] = {"start_date": first, "end_date": last, "limit": 100} | more
+    answer = await client.get(f"{ROOT}/bookings/{series}/occurrences", params=query)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["next"] is None
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items

@@ -12,10 +12,11 @@ import httpx
 import pytest
 
 from api.http import LARGEST_BODY
-from tests.api.steps import ROOT, booked, hours, make_resource
+from tests.api.steps import ROOT, booked, hours, make_resource, series_booked
 
 WRONG_TYPES: list[Any] = [True, 1.5, [], {}, ["x"], {"a": {"b": None}}, [[[[[[]]]]]]]
 BAD_TEXTS: list[Any] = [None, 5, *WRONG_TYPES, "", " ", "\u3000", "x" * 256, "a\x00b", "a\nb", "\x7f", "\x85", "\ud800"]
+BAD_NAMES: list[Any] = [*BAD_TEXTS, ".", ".."]
 BAD_INSTANTS: list[Any] = [
     None,
     5,
@@ -38,13 +39,59 @@ BAD_INSTANTS: list[Any] = [
 BAD_NUMBERS: list[Any] = [None, "5", *WRONG_TYPES, 0, -1, 1_000_001, 2**31, 2**63, 10**400, 1.0]
 BAD_PROSE: list[Any] = [5, *WRONG_TYPES, "x" * 2_001, "a\x00b", "\x07", "\ud800"]
 BAD_ZONES: list[Any] = [None, 5, *WRONG_TYPES, "", "Mars/Olympus", "+02:00", "Europe/Berlin\x00", "x" * 10_000]
+BAD_RULES: list[Any] = [
+    5,
+    *WRONG_TYPES,
+    "",
+    " ",
+    "RRULE:",
+    "FREQ=",
+    "FREQ=SECONDLY",
+    "FREQ=MINUTELY;BYSECOND=1",
+    "FREQ=DAILY;INTERVAL=0",
+    "FREQ=DAILY;INTERVAL=1001",
+    "FREQ=DAILY;COUNT=0",
+    "FREQ=DAILY;COUNT=5;UNTIL=20361231",
+    "FREQ=DAILY;FREQ=DAILY",
+    "FREQ=DAILY;BYEASTER=0",
+    "FREQ=DAILY;X-PART=1",
+    "FREQ=DAILY;COUNT=٣",
+    "FREQ=DAILY;UNTIL=20360230",
+    "FREQ=WEEKLY;BYDAY=1MO",
+    "FREQ=MONTHLY;BYSETPOS=1",
+    "FREQ=DAILY\r\nRRULE:FREQ=DAILY",
+    "FREQ=DAILY;COUNT=1\x00",
+    "\ud800",
+    "x" * 1_001,
+    ";" * 1_000,
+    "BYMONTHDAY=" + "1," * 490,
+]
+BAD_LISTS: list[Any] = [
+    None,
+    5,
+    "2036-08-18T14:00:00Z",
+    True,
+    {},
+    {"0": "2036-08-18T14:00:00Z"},
+    [None],
+    [5],
+    [[]],
+    [[[[[["2036-08-18T14:00:00Z"]]]]]],
+    ["2036-08-18T14:00:00Z", "2036-08-18T14:00:00"],
+    ["2036-08-18"],
+    ["2036-08-18T14:00:00.5Z"],
+    ["x" * 100_000],
+    ["2036-08-18T14:00:00Z"] * 501,
+    ["\x00"],
+]
+BAD_WORDS: list[Any] = [None, 5, *WRONG_TYPES, "", "Fail", "THIS", "none", "this\x00", "\ud800", "x" * 100_000]
 
 OPERATIONS: dict[str, tuple[str, str, dict[str, Any], dict[str, list[Any]]]] = {
     "make a resource": (
         "POST",
         "/resources",
         {"name": "Room 9", "resource_id": "room-9", "time_zone": "UTC", "capacity": 2},
-        {"name": BAD_TEXTS, "resource_id": BAD_TEXTS, "time_zone": BAD_ZONES, "capacity": BAD_NUMBERS},
+        {"name": BAD_TEXTS, "resource_id": BAD_NAMES, "time_zone": BAD_ZONES, "capacity": BAD_NUMBERS},
     ),
     "change a resource": (
         "PATCH",
@@ -57,11 +104,36 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any], dict[str, list[Any]]]] = {
         "/bookings",
         {"resource_id": "room-1", **hours(5), "places": 1, "recurrence_rule": None},
         {
-            "resource_id": BAD_TEXTS,
+            "resource_id": BAD_NAMES,
             "start_time": BAD_INSTANTS,
             "end_time": BAD_INSTANTS,
             "places": BAD_NUMBERS,
-            "recurrence_rule": [5, *WRONG_TYPES, "RRULE:FREQ=DAILY"],
+            "recurrence_rule": BAD_RULES,
+        },
+    ),
+    "book a series": (
+        "POST",
+        "/bookings",
+        {
+            "resource_id": "room-1",
+            **hours(5),
+            "places": 1,
+            "recurrence_rule": "RRULE:FREQ=WEEKLY;COUNT=3",
+            "exdates": ["2036-08-18T14:00:00Z"],
+            "rdates": ["2036-08-20T14:00:00Z"],
+            "time_zone": "Europe/Berlin",
+            "on_conflict": "skip",
+        },
+        {
+            "resource_id": BAD_TEXTS,
+            "start_time": [*BAD_INSTANTS, "2036-08-11T14:00:00.5Z"],
+            "end_time": BAD_INSTANTS,
+            "places": BAD_NUMBERS,
+            "recurrence_rule": BAD_RULES,
+            "exdates": BAD_LISTS,
+            "rdates": BAD_LISTS,
+            "time_zone": BAD_ZONES,
+            "on_conflict": BAD_WORDS,
         },
     ),
     "cancel": ("POST", "/bookings/{booking_id}/cancel", {"reason": "x"}, {"reason": BAD_PROSE}),
@@ -71,8 +143,20 @@ OPERATIONS: dict[str, tuple[str, str, dict[str, Any], dict[str, list[Any]]]] = {
         hours(5),
         {"start_time": BAD_INSTANTS, "end_time": BAD_INSTANTS},
     ),
+    "move an occurrence": (
+        "PUT",
+        "/bookings/{series_id}/occurrences/20360818T090000Z",
+        hours(5) | {"scope": "this"},
+        {"start_time": BAD_INSTANTS, "end_time": BAD_INSTANTS, "scope": BAD_WORDS},
+    ),
 }
-REQUIRED = {"make a resource": ["name"], "book": ["resource_id", "start_time", "end_time"], "reschedule": list(hours())}
+REQUIRED = {
+    "make a resource": ["name"],
+    "book": ["resource_id", "start_time", "end_time"],
+    "book a series": ["resource_id", "start_time", "end_time"],
+    "reschedule": list(hours()),
+    "move an occurrence": list(hours()),
+}
 NOT_JSON = [
     b"",
     b" ",
@@ -98,10 +182,10 @@ Database: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 class Target:
     """An operation, and a way to send it bad bodies."""
 
-    def __init__(self, client: httpx.AsyncClient, operation: str, booking_id: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, operation: str, **known: str) -> None:
         self.name = operation
         self.method, path, self.body, self.bad = OPERATIONS[operation]
-        self.address = ROOT + path.format(booking_id=booking_id)
+        self.address = ROOT + path.format(**known)
         self._client = client
 
     async def send(self, body: bytes, content_type: str | None = "application/json") -> httpx.Response:
@@ -124,7 +208,7 @@ class Target:
 
 async def everything(database: Database) -> list[Any]:
     """Every row there is."""
-    tables = ("resource", "booking", "ledger", "idempotency", "dead_letter")
+    tables = ("resource", "booking", "series", "ledger", "idempotency", "dead_letter")
     return [await database.fetch(f"SELECT * FROM {table} ORDER BY 1") for table in tables]
 
 
@@ -132,7 +216,8 @@ async def everything(database: Database) -> list[Any]:
 async def target(request: pytest.FixtureRequest, client: httpx.AsyncClient) -> Target:
     await make_resource(client)
     made = await booked(client)
-    return Target(client, request.param, made["booking_id"])
+    series = await series_booked(client, "FREQ=WEEKLY;COUNT=3", 24 * 7)
+    return Target(client, request.param, booking_id=made["booking_id"], series_id=series["booking_id"])
 
 
 async def test_a_bad_field_is_named_and_nothing_is_done(target: Target, database: Database) -> None:
@@ -259,12 +344,60 @@ BAD_ADDRESSES = [
     ("/availability?resource_id=room-1&start_date=x&end_date=y&places=0", {"/start_date", "/end_date", "/places"}),
     ("/bookings/not-an-id", {"/booking_id"}),
     ("/requests/not-an-id", {"/request_id"}),
+    ("/bookings/not-an-id/occurrences?start_date=2036-08-01&end_date=2036-08-02", {"/booking_id"}),
+    ("/bookings/{series}/occurrences", {"/start_date", "/end_date"}),
+    ("/bookings/{series}/occurrences?start_date=x&end_date=y&limit=0&cursor=%00&places=1", None),
+    ("/bookings/{series}/occurrences?start_date=2036-08-01&end_date=2037-08-02", {"/end_date"}),
+    ("/bookings/{series}/occurrences?start_date=2036-08-01&end_date=2036-07-31", {"/start_date"}),
+    ("/bookings/{series}/occurrences?start_date=2036-08-01&end_date=2036-08-02T00:00:00Z", {"/end_date"}),
+    ("/bookings/{series}/occurrences?start_date=2036-08-01&end_date=2036-08-02&cursor=abc", {"/cursor"}),
+    ("/bookings/{series}/occurrences?start_date=2036-08-01&end_date=2036-08-02&cursor=MQ", {"/cursor"}),
+    ("/bookings/{series}/occurrences?start_date=2036-08-01&end_date=2036-08-02&cursor=" + "OTk5" * 40, {"/cursor"}),
 ]
+WORST = {"/start_date", "/end_date", "/limit", "/cursor", "/places"}
 
 
 async def test_a_bad_query_or_path_is_named(client: httpx.AsyncClient) -> None:
     await make_resource(client)
+    series = (await series_booked(client, "FREQ=WEEKLY;COUNT=3"))["booking_id"]
     for path, pointers in BAD_ADDRESSES:
-        answer = await client.get(ROOT + path)
+        answer = await client.get(ROOT + path.format(series=series))
         assert answer.status_code == 400, path
-        assert {fault["pointer"] for fault in answer.json()["errors"]} == pointers
+        assert {fault["pointer"] for fault in answer.json()["errors"]} == (pointers or WORST)
+
+
+BAD_NAMES = [
+    "x",
+    "20360818",
+    "20360818T090000",
+    "20360818T090000z",
+    "2036-08-18T09:00:00Z",
+    "20361318T090000Z",
+    "20360230T090000Z",
+    "20360818T240000Z",
+    "20360818T090060Z",
+    "00000101T000000Z",
+    "19691231T235959Z",
+    "\u0662\u0660360818T090000Z",
+    "20360818T090000Z%0A",
+    "%00",
+    "x" * 5_000,
+]
+
+
+async def test_a_bad_name_of_an_occurrence_is_named(client: httpx.AsyncClient, database: Database) -> None:
+    await make_resource(client)
+    series = (await series_booked(client, "FREQ=WEEKLY;COUNT=3"))["booking_id"]
+    before = await everything(database)
+    for name in BAD_NAMES:
+        address = f"{ROOT}/bookings/{series}/occurrences/{name}"
+        for answer in (
+            await client.delete(address),
+            await client.post(f"{address}/restore"),
+            await client.put(address, json=hours(3)),
+        ):
+            assert answer.status_code == 400, (name, answer.text)
+            assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/start"]
+    answer = await client.delete(f"{ROOT}/bookings/not-an-id/occurrences/20360818T090000Z")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/booking_id"]
+    assert await everything(database) == before

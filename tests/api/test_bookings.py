@@ -196,6 +196,8 @@ async def test_if_match_guards_a_booking(client: httpx.AsyncClient) -> None:
     for stale in ('"2"', '"nonsense"', 'W/"1"'):
         answer = await client.delete(address, headers={"If-Match": stale})
         assert (answer.status_code, answer.json()["code"]) == (412, "stale_version")
+    answer = await client.put(f"{address}/reschedule", json=hours(3), headers={"If-Match": '"2"'})
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale_version")
     assert (await client.delete(address, headers={"If-Match": "1"})).status_code == 400
     tag = (await client.get(address)).headers["etag"]
     assert (await client.get(address, headers={"If-None-Match": tag})).status_code == 304

@@ -95,6 +95,10 @@ async def known(client: httpx.AsyncClient, request: pytest.FixtureRequest) -> di
         booked = await client.post(f"{ROOT}/bookings", json=operations.BOOK.example)
         assert booked.status_code == 201
         known |= {name: booked.json()[name] for name in ("booking_id", "request_id")}
+    if "/occurrences" in operation:
+        series = await client.post(f"{ROOT}/bookings", json=operations.NEW_SERIES)
+        assert series.status_code == 201
+        known |= {"booking_id": series.json()["booking_id"], "start": operations.OCCURRENCE}
     return known
 
 

@@ -11,7 +11,15 @@ import pytest
 from api.docs import PROBLEM_PAGES, problem_page
 from api.problems import DETAILS, PROBLEMS, Problem, problem_of
 from engine.commands import Reason
-from engine.errors import EngineError, NotFound
+from engine.errors import (
+    EngineError,
+    NotFound,
+    NotPromised,
+    QueueFull,
+    StorageFull,
+    TooManyWaiting,
+    Unavailable,
+)
 
 
 def engine_errors(root: type[EngineError] = EngineError) -> list[type[EngineError]]:
@@ -31,6 +39,18 @@ def test_all_trouble_is_503_and_says_when_to_try_again() -> None:
         assert problem.status == 503
         assert ("retry-after", str(kind.retry_after_s)) in problem.headers
         assert problem.extras["retry_after_s"] == kind.retry_after_s
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [(Unavailable, True), (NotPromised, True), (QueueFull, False), (TooManyWaiting, False), (StorageFull, False)],
+)
+def test_trouble_says_whether_anything_was_kept(error: type[EngineError], kept: bool) -> None:
+    problem = problem_of(error("out of order"))
+    assert problem is not None
+    assert ("Nothing of this" in problem.detail) is not kept
+    assert ("with the same Idempotency-Key" in problem.detail) is kept
+    assert ("this resource" in problem.detail) is (error is QueueFull)
 
 
 @pytest.mark.parametrize("what", ["resource", "booking", "request"])

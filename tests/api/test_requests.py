@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+from redis.asyncio import Redis
 
+from engine.embedded import Valkey
 from tests.api.steps import ROOT, book, booked, hours, make_resource
-from tests.processes import Processes
+from tests.processes import Processes, started
 from tests.support import wait_until
 
 ASYNC = {"Prefer": "respond-async"}
@@ -142,6 +146,36 @@ async def test_a_refused_move_shows_the_same_free_times_later(client: httpx.Asyn
     assert refused.status_code == 409
     found = (await client.get(refused.json()["instance"])).json()
     assert found["outcome"] == refused.json()
+
+
+async def test_a_ticket_that_is_not_on_disk_is_no_promise_and_keeps_its_place(
+    tmp_path: Path, database_url: str, valkey: Valkey
+) -> None:
+    with contextmanager(started)(tmp_path, database_url=database_url, redis_url=valkey.url) as processes:
+        api = await processes.api()
+        async with api.client() as client, Redis.from_url(valkey.url) as redis:
+            await client.post("/resources", json={"resource_id": "room-1", "name": "Room"})
+            body = {"resource_id": "room-1"} | hours()
+            await redis.config_set("appendonly", "no")
+            answers = [await client.post("/bookings", json=body, headers=ASYNC | {"Idempotency-Key": "k-1"})]
+            await redis.config_set("appendonly", "yes")
+            answers.append(await client.post("/bookings", json=body, headers=ASYNC | {"Idempotency-Key": "k-1"}))
+    assert [(answer.status_code, answer.json().get("code")) for answer in answers] == [
+        (503, "not_promised"),
+        (202, None),
+    ]
+    assert answers[0].headers["retry-after"] == "1"
+    assert answers[1].json()["ticket"] == 1, "it is the same request"
+
+
+async def test_withdrawing_twice_is_as_withdrawing_once_whatever_the_key(queued: httpx.AsyncClient) -> None:
+    await make_resource(queued)
+    made = await book(queued, headers=ASYNC)
+    address = made.headers["location"]
+    answers = [await queued.delete(address, headers={"Idempotency-Key": key}) for key in ("a", "a", "b")]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(202, made.json())] * 3
+    wrong = await queued.delete(address, headers={"Idempotency-Key": "x" * 256})
+    assert (wrong.status_code, wrong.json()["code"]) == (400, "invalid_idempotency_key")
 
 
 async def test_an_unknown_request_is_safe_to_send_again(client: httpx.AsyncClient) -> None:

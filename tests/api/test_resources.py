@@ -39,7 +39,24 @@ async def test_a_zone_that_does_not_exist_is_refused(client: httpx.AsyncClient) 
 
 @pytest.mark.parametrize(
     "resource_id",
-    ["a/b", "/", "a//b/", "..", "a b", " x", "50%", "%2F", "ü", "🏳️‍🌈", "a:b,c", "a?b#c", "x" * 255, "会議室　一"],
+    [
+        "a/b",
+        "/",
+        "a//b/",
+        "...",
+        "a/../b",
+        ".a",
+        "a b",
+        " x",
+        "50%",
+        "%2F",
+        "ü",
+        "🏳️‍🌈",
+        "a:b,c",
+        "a?b#c",
+        "x" * 255,
+        "会議室　一",
+    ],
 )
 async def test_any_name_without_control_characters_works_everywhere(
     client: httpx.AsyncClient, resource_id: str

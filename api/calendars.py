@@ -1,0 +1,61 @@
+"""``/bookings/{booking_id}.ics``: a booking or a series for people's own calendars."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import blake2b
+from uuid import UUID
+
+from api.calendar_text import calendar_text
+from api.callers import matches, read_headers
+from api.decode import BadRequest
+from api.fields import Fault
+from api.http import Answer, Call, segment, unchanged_answer
+from api.parts import parts_of
+from engine.errors import NotFound
+from engine.store.calendars import find_for_calendar
+from engine.store.pools import READ_TIMEOUT_S
+from engine.store.reading import ask
+
+SUFFIX = ".ics"
+CALENDAR = b"text/calendar; charset=utf-8"
+
+
+def calendar_id(call: Call) -> UUID | None:
+    """The booking of which the path ``/bookings/{booking_id}.ics`` wants a calendar. None: the path is another one.
+
+    Paths are routed by whole segments, so the suffix is told apart here.
+    Raises BadRequest where what comes before the suffix is no UUID.
+    """
+    name = segment(call, "booking_id")
+    if not name.endswith(SUFFIX):
+        return None
+    text = name.removesuffix(SUFFIX)
+    try:
+        booking_id = UUID(text)
+    except ValueError:
+        booking_id = None
+    if booking_id is None or str(booking_id) != text.lower():  # braces and the like are no part of a path
+        raise BadRequest([Fault("/booking_id", "invalid_id", "booking_id must be a UUID")])
+    return booking_id
+
+
+async def calendar_answer(call: Call, booking_id: UUID) -> Answer:
+    """Answer with a booking, an occurrence or a series as iCalendar, or 304 where the caller has it.
+
+    Raises NotFound where there is nothing of that id.
+    """
+    found = await ask(
+        parts_of(call).primary,
+        lambda connection: find_for_calendar(connection, booking_id),
+        within_s=READ_TIMEOUT_S,
+    )
+    if found is None:
+        raise NotFound("booking", str(booking_id))
+    text = await asyncio.to_thread(calendar_text, found)  # a series of many years takes a while
+    tag = f'"{blake2b(text, digest_size=12).hexdigest()}"'
+    headers = [(b"etag", tag.encode()), (b"cache-control", b"no-cache")]
+    if matches(read_headers(call.scope["headers"]), tag):
+        return unchanged_answer(headers)
+    name = f'attachment; filename="{booking_id}{SUFFIX}"'.encode()
+    return Answer(200, text, [*headers, (b"content-disposition", name)], media_type=CALENDAR)
