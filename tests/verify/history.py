@@ -106,7 +106,10 @@ async def unprotect(connection: Connection) -> None:
         ALTER TABLE booking DISABLE TRIGGER USER;
         ALTER TABLE ledger DISABLE TRIGGER USER;
         ALTER TABLE booking DROP CONSTRAINT booking_no_overlap, DROP CONSTRAINT booking_resource_fkey,
-            DROP CONSTRAINT booking_rescheduled_to_fkey, DROP CONSTRAINT booking_exclusive_places;
+            DROP CONSTRAINT booking_rescheduled_to_fkey, DROP CONSTRAINT booking_exclusive_places,
+            DROP CONSTRAINT booking_series_fkey, DROP CONSTRAINT booking_status;
+        ALTER TABLE series DROP CONSTRAINT series_rescheduled_to_fkey;
+        DROP INDEX booking_one_claim_of_occurrence;
         ALTER TABLE ledger DROP CONSTRAINT ledger_pkey;
         ALTER TABLE idempotency DROP CONSTRAINT idempotency_pkey;
         """

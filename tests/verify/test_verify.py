@@ -6,9 +6,11 @@ import asyncpg
 import msgspec
 import pytest
 
-from engine.verify import CHAIN, RULES, Check, Jump, Report, verify
+from engine.verify import CHAIN, FAR, OCCURRENCES, RULES, Check, Jump, Report, verify
 from tests.verify.damages import DAMAGES, Damage
+from tests.verify.findings import check_damage
 from tests.verify.history import Connection, book, unprotect, write_history
+from tests.verify.series_damages import SERIES_DAMAGES
 
 
 async def test_a_history_of_every_kind_is_clean(database: Connection) -> None:
@@ -18,7 +20,7 @@ async def test_a_history_of_every_kind_is_clean(database: Connection) -> None:
     assert report.clean
     assert report.jumps == []
     checked = {check.rule: check.checked for check in report.checks}
-    assert set(checked) == {rule.name for rule in RULES} | {CHAIN}
+    assert set(checked) == {rule.name for rule in RULES} | {CHAIN, OCCURRENCES, FAR}
     assert (checked["fence"], checked["right_kind"], checked["no_overlap"]) == (2, 8, 6)
     assert (checked[CHAIN], checked["one_key"], checked["dead_letters"]) == (16, 15, 1)
 
@@ -31,29 +33,12 @@ async def test_an_empty_database_is_clean(database: Connection) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
 async def test_damage_is_found_and_its_rows_are_named(database: Connection, damage: Damage) -> None:
-    history = await write_history(database)
-    await unprotect(database)
-    done = await database.execute(damage.statement.format(room=history.room, course=history.course))
-    assert int(done.rpartition(" ")[2]) >= 1, "the damage was not done"
-
-    report = await verify(database)
-    names = {booking: name for name, booking in history.bookings.items()}
-    found = {
-        (v.rule, v.resource_id, tuple(v.tickets), tuple(names.get(booking, "planted") for booking in v.bookings))
-        for v in report.violations
-    }
-    assert found == {
-        (rule, resource.format(course=history.course), tickets, bookings)
-        for rule, resource, tickets, bookings in damage.found
-    }
-    assert not report.clean
-    assert {check.rule for check in report.checks if check.broken} == {named[0] for named in damage.found}
-    assert sum(check.broken for check in report.checks) == len(damage.found)
+    await check_damage(await write_history(database), damage)
 
 
 def test_every_rule_is_broken_by_some_damage() -> None:
-    broken = {named[0] for damage in DAMAGES for named in damage.found}
-    assert broken == {rule.name for rule in RULES} | {CHAIN}
+    broken = {named[0] for damage in (*DAMAGES, *SERIES_DAMAGES) for named in damage.found}
+    assert broken == {rule.name for rule in RULES} | {CHAIN, OCCURRENCES, FAR}
 
 
 async def test_a_jump_is_told_and_is_no_violation(database: Connection) -> None:
