@@ -45,7 +45,7 @@ class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """What the audit found in one database.
 
     booked  how often it was said under load that a time is booked.
-    stands  bookings that were confirmed under load.
+    stands  bookings that were confirmed under load, a series counting as one.
     """
 
     installation: str
@@ -148,7 +148,7 @@ def audit(installation: Installation, *, booked: int, say: Callable[[str], None]
     """
     say(f"Auditing {installation.name}.")
     found: Audit = installation.ask(verify)
-    confirmed = "SELECT count(*) FROM ledger WHERE kind = 'book' AND outcome = 'confirmed'"
+    confirmed = "SELECT count(*) FROM ledger WHERE kind IN ('book', 'book_series') AND outcome = 'confirmed'"
     return Audited(
         installation=installation.name,
         clean=found.clean,
@@ -219,6 +219,7 @@ def _plan(given: argparse.Namespace) -> Plan:
             seconds=1,
             warm_s=0,
             rooms=200,
+            finite_rooms=50,
             stored=(200, 4_000),
             waiting=2_000,
             calls=10,

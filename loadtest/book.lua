@@ -1,19 +1,25 @@
 -- Books with wrk, in one thread: every answer's status is counted, and told as one line of JSON at the end.
--- Arguments, after "--": kind, first slot, resources, and the number of answers after which to stop (0: never).
+-- Arguments, after "--": kind, first slot, resources, the number of answers after which to stop (0: never), how the
+-- names of the resources begin, and a rule, which may be empty: with one, every booking is a series.
 --   many   slot n is on resource n * 7919 modulo the resources (a permutation, so that neighbours in time are
 --          not neighbours in an index), at minute n / resources
 --   one    slot n is minute n of one resource
 --   class  every request wants the same time: minute "first slot" of the class
--- A slot is used once, so only what the kind allows may clash. Minutes count from the next century on.
+--   read   nothing is booked: the address is asked for as it is
+-- A slot is used once, so only what the kind allows may clash. Minutes count from the next century on, those of
+-- series from a year later: series do not meet the single bookings before them, nor each other while there are
+-- fewer of them on a resource than a day has minutes.
 
 local ffi = require('ffi')
 ffi.cdef[[int kill(int, int); int getpid(void);]]
 local SIGINT = 2
 
 local BEGINNING = 4102444800 -- 2100-01-01T00:00:00Z
+local SERIES_BEGINNING = BEGINNING + 366 * 86400
 local STEP = 7919
 
-local kind, first, resources, limit
+local kind, first, resources, limit, prefix, repeats
+local beginning = BEGINNING
 local answered = 0
 local head
 sent, statuses = 0, {} -- global, so that they can be asked for at the end
@@ -27,17 +33,25 @@ end
 
 function init(args)
     kind, first, resources, limit = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+    prefix, repeats = args[5], ''
+    if args[6] ~= '' then
+        beginning, repeats = SERIES_BEGINNING, '","recurrence_rule":"' .. args[6]
+    end
+    if kind == 'read' then
+        head = 'GET ' .. wrk.path .. ' HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port .. '\r\n\r\n'
+        return
+    end
     head = 'POST ' .. wrk.path .. ' HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port
         .. '\r\nContent-Type: application/json\r\nContent-Length: '
 end
 
 local function instant(minute)
-    return os.date('!%Y-%m-%dT%H:%M:%SZ', BEGINNING + minute * 60)
+    return os.date('!%Y-%m-%dT%H:%M:%SZ', beginning + minute * 60)
 end
 
 local function wish(slot)
     if kind == 'many' then
-        return string.format('room-%05d', slot * STEP % resources), math.floor(slot / resources)
+        return string.format('%s-%05d', prefix, slot * STEP % resources), math.floor(slot / resources)
     elseif kind == 'one' then
         return 'room-one', slot
     end
@@ -45,10 +59,13 @@ local function wish(slot)
 end
 
 function request()
-    local resource, minute = wish(first + sent)
     sent = sent + 1
+    if kind == 'read' then
+        return head
+    end
+    local resource, minute = wish(first + sent - 1)
     local body = '{"resource_id":"' .. resource .. '","start_time":"' .. instant(minute)
-        .. '","end_time":"' .. instant(minute + 1) .. '"}'
+        .. '","end_time":"' .. instant(minute + 1) .. repeats .. '"}'
     return head .. #body .. '\r\n\r\n' .. body
 end
 

@@ -21,7 +21,15 @@ SPARE_S = 60
 """How much longer than its load a generator may take."""
 HERE = Path(__file__).parent
 
-Kind = Literal["many", "one", "class"]
+Kind = Literal["many", "one", "class", "read"]
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Resources that are booked in turn: so many, each named by the prefix and its number."""
+
+    number: int
+    prefix: str = "room"
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,7 @@ class Load:
 
     first    the first slot: a number that no run before has used, see ``book.lua``.
     limit    answers after which to stop, 0 for never.
+    rule     what every booking repeats (RFC 5545); empty for single bookings.
     """
 
     url: str
@@ -37,8 +46,9 @@ class Load:
     connections: int
     seconds: float
     first: int
-    resources: int
+    rooms: Rooms
     limit: int = 0
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,7 @@ def find_generator(wanted: str = "auto") -> Generator:
 
 
 def _arguments(load: Load) -> list[str]:
-    return [load.kind, str(load.first), str(load.resources), str(load.limit)]
+    return [load.kind, str(load.first), str(load.rooms.number), str(load.limit), load.rooms.prefix, load.rule]
 
 
 def _run(command: list[str], load: Load) -> Shot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import Literal, NamedTuple
 
@@ -23,12 +23,28 @@ RATIOS = (
     ("much stored / little stored", "stored-much", "stored-little", 0.8),
 )
 """Requests in a second with a crowd: name, above the line, below it, the least that is asked for."""
+SERIES_LENGTH = 52
+COSTS = (
+    ("one caller alone: weekly series of 52 / single", "series-52", "series-single", 5),
+    ("one caller alone: infinite weekly series / single", "series-weekly", "series-single", 6),
+    ("one caller alone: infinite daily series / single", "series-daily", "series-single", 12),
+    ("availability: with 20 series / single bookings only", "free-series", "free-singles", 1.5),
+    ("availability: five years / a week after a series' start", "free-years", "free-week", 1.1),
+)
+"""p50 of one caller alone: name, above the line, below it, the most that is asked for."""
+FEW = 64
+"""With at most so many connections series are counted in occurrences: each of them brings fifty."""
+OCCURRENCES = 6_000
+"""Occurrences in a second that they book with series of SERIES_LENGTH, at least."""
 ALONE_MS = (4, 12)
 """p50 and p99 of one caller alone, at most."""
 CROWD_P99_MS = 350
 MEMORY_MB = (("API", 150), ("workers", 120))
 BACKLOG = 1.2
 """How much longer an enqueue step may take while very many wait."""
+
+FOUR_DIGITS = 999.5
+"""What is rounded to a thousand, and more."""
 
 Verdict = Literal["met", "missed", "void", "not measured"]
 
@@ -58,7 +74,8 @@ def goals(found: Iterable[Measurement], connections: Sequence[int], *, backlog: 
     backlog      an enqueue step with many waiting, divided by one with none.
     """
     book = _Book(found)
-    alone, crowd = min(connections), max(connections)
+    alone, few, crowd = min(connections), few_of(connections) or FEW, max(connections)
+    occurrences = book.rate("series-52", few, each=SERIES_LENGTH)
     p50_ms, p99_ms = ALONE_MS
     crowd_p99 = [
         (f"p99 at {crowd} connections, {words}", book.p99_ms(target, crowd))
@@ -70,12 +87,19 @@ def goals(found: Iterable[Measurement], connections: Sequence[int], *, backlog: 
     ]
     return [
         *(_goal(name, book.ratio(above, below, crowd), floor, at_least=True) for name, above, below, floor in RATIOS),
+        *(_goal(name, book.cost(above, below, alone), most) for name, above, below, most in COSTS),
+        _goal(f"occurrences at {few} connections", occurrences, OCCURRENCES, at_least=True, unit="/s"),
         _goal("one caller alone: p50", book.p50_ms("many", alone), p50_ms, unit="ms"),
         _goal("one caller alone: p99", book.p99_ms("many", alone), p99_ms, unit="ms"),
         *(_goal(name, figure, CROWD_P99_MS, unit="ms") for name, figure in crowd_p99),
         *(_goal(name, figure, bound, unit="MB") for name, figure, bound in memory),
         _goal("enqueue, many waiting / none waiting", Figure(backlog), BACKLOG),
     ]
+
+
+def few_of(connections: Sequence[int]) -> int | None:
+    """Choose with how many connections series are counted in occurrences: the most, from two to FEW, if any."""
+    return max((number for number in connections if 1 < number <= FEW), default=None)
 
 
 class _Book:
@@ -88,12 +112,16 @@ class _Book:
 
     def ratio(self, above: str, below: str, connections: int) -> Figure:
         """The median of the rounds' ratios of throughput: what disturbs a round disturbs both of its sides."""
-        tops, bottoms = self._rounds.get((above, connections), {}), self._rounds.get((below, connections), {})
-        pairs = [(tops[number], bottoms[number]) for number in tops if number in bottoms]
-        if not pairs:
-            return Figure()
-        void = any(top.void or bottom.void for top, bottom in pairs)
-        return Figure(median(top.rate / bottom.rate if bottom.rate else 0.0 for top, bottom in pairs), void)
+        return self._median_ratio(above, below, connections, lambda one: one.rate)
+
+    def cost(self, above: str, below: str, connections: int) -> Figure:
+        """The median of the rounds' ratios of their own medians of latency."""
+        return self._median_ratio(above, below, connections, lambda one: one.p50_ms)
+
+    def rate(self, target: str, connections: int, *, each: int) -> Figure:
+        """The median of the rounds' throughput, where each answer counts for several."""
+        rounds = self._of(target, connections)
+        return _median([one.rate * each for one in rounds], void=any(one.void for one in rounds))
 
     def p50_ms(self, target: str, connections: int) -> Figure:
         """The median of the rounds' own medians."""
@@ -110,6 +138,15 @@ class _Book:
         rounds = self._of("many", connections)
         held = [one.memory_mb[group] for one in rounds if group in one.memory_mb]
         return _median(held, void=any(one.wrong for one in rounds))
+
+    def _median_ratio(self, above: str, below: str, connections: int, figure: Callable[[Measurement], float]) -> Figure:
+        tops, bottoms = self._rounds.get((above, connections), {}), self._rounds.get((below, connections), {})
+        pairs = [(tops[number], bottoms[number]) for number in tops if number in bottoms]
+        if not pairs:
+            return Figure()
+        void = any(top.void or bottom.void for top, bottom in pairs)
+        ratios = (figure(top) / figure(bottom) if figure(bottom) else 0.0 for top, bottom in pairs)
+        return Figure(median(ratios), void)
 
     def _of(self, target: str, connections: int) -> list[Measurement]:
         return list(self._rounds.get((target, connections), {}).values())
@@ -142,7 +179,12 @@ def goal_table(found: Iterable[Goal]) -> str:
     """The figures, for a person and for Markdown."""
     rows = [["figure", "measured", "asked for", ""]]
     for goal in found:
-        value = "" if goal.value is None else f"{goal.value:,.3g} {goal.unit}".strip()
+        value = "" if goal.value is None else f"{_shown(goal.value)} {goal.unit}".strip()
         bound = f"{'at least' if goal.at_least else 'at most'} {goal.bound:g} {goal.unit}".strip()
         rows.append([goal.name, value, bound, goal.verdict])
     return aligned(rows)
+
+
+def _shown(value: float) -> str:
+    """Three digits, and all that stand before the point."""
+    return f"{value:,.0f}" if value >= FOUR_DIGITS else f"{value:.3g}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count, islice
 from typing import TypeAlias
@@ -13,6 +13,7 @@ import asyncpg
 from engine.batch import NO_KEY
 from engine.chain import GENESIS, LedgerRow, row_hash
 from engine.identifiers import uuid7
+from loadtest.generators import Rooms
 
 CLASS_PLACES = 500
 CHUNK = 20_000
@@ -34,17 +35,19 @@ IDEMPOTENCY = ("caller", "key", "body_hash", "request_id", "resource", "ticket",
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
-async def store_resources(connection: Connection, rooms: int) -> None:
-    """Make the rooms, one room for the crowd, and the class."""
+async def store_resources(connection: Connection, rooms: Sequence[Rooms]) -> None:
+    """Make rooms, one room for the crowd, and the class."""
     await connection.execute(
         """
         INSERT INTO resource (resource_id, name, time_zone, capacity, initial_capacity)
-        SELECT 'room-' || lpad(number::text, 5, '0'), 'Room ' || number, 'UTC', 1, 1
-        FROM generate_series(0, $1::integer - 1) AS number
+        SELECT rooms.prefix || '-' || lpad(room.number::text, 5, '0'), 'Room ' || room.number, 'UTC', 1, 1
+        FROM unnest($1::text[], $2::integer[]) AS rooms (prefix, size)
+        CROSS JOIN generate_series(0, rooms.size - 1) AS room (number)
         UNION ALL
-        VALUES ('room-one', 'One room', 'UTC', 1, 1), ('class', 'A class', 'UTC', $2::integer, $2::integer)
+        VALUES ('room-one', 'One room', 'UTC', 1, 1), ('class', 'A class', 'UTC', $3::integer, $3::integer)
         """,
-        rooms,
+        [each.prefix for each in rooms],
+        [each.number for each in rooms],
         CLASS_PLACES,
     )
 
@@ -107,6 +110,7 @@ def _past(resources: list[int], bookings: int, now: datetime) -> Iterator[Row]:
             first_ticket=None,
             joined_at=now,
             decided_at=now,
+            detail=None,
         )
         hashes[resource] = hashed = row_hash(hashes[resource], row)
         yield row, hashed

@@ -1,6 +1,6 @@
 """The load of ``book.lua``, made by locust: for machines without wrk.
 
-    python locust_generator.py URL CONNECTIONS SECONDS KIND FIRST RESOURCES LIMIT
+    python locust_generator.py URL CONNECTIONS SECONDS KIND FIRST RESOURCES LIMIT PREFIX RULE
 
 It prints the same line of JSON. Everything runs in one process, as one core is all that is granted.
 It imports nothing of ours, so that it can be run by its path, as ``book.lua`` is.
@@ -24,6 +24,7 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 BEGINNING = datetime(2100, 1, 1, tzinfo=UTC)
+SERIES_BEGINNING = BEGINNING + timedelta(days=366)
 STEP = 7919
 ANSWER_WITHIN_S = 30.0
 HEADERS = {"content-type": "application/json"}
@@ -32,22 +33,27 @@ HEADERS = {"content-type": "application/json"}
 class Wishes:
     """What is asked for: the slots of ``book.lua``, each used once."""
 
-    def __init__(self, kind: str, first: int, resources: int) -> None:
-        self._kind, self._first, self._resources = kind, first, resources
+    def __init__(self, kind: str, first: int, resources: int, prefix: str, rule: str) -> None:
+        self._kind, self._first, self._resources, self._prefix = kind, first, resources, prefix
+        self._beginning = SERIES_BEGINNING if rule else BEGINNING
+        self._repeated = {"recurrence_rule": rule} if rule else {}
         self._slots = count(first)
         self.sent = 0
 
-    def next(self) -> str:
-        """The next body."""
+    def next(self) -> str | None:
+        """The next body; None where the address is only asked for."""
         slot = next(self._slots)
         self.sent += 1
+        if self._kind == "read":
+            return None
         resource_id, minute = self._place(slot)
-        start, end = (BEGINNING + timedelta(minutes=minute + more) for more in (0, 1))
-        return json.dumps({"resource_id": resource_id, "start_time": start.isoformat(), "end_time": end.isoformat()})
+        start, end = (self._beginning + timedelta(minutes=minute + more) for more in (0, 1))
+        times = {"start_time": start.isoformat(), "end_time": end.isoformat()}
+        return json.dumps({"resource_id": resource_id, **times, **self._repeated})
 
     def _place(self, slot: int) -> tuple[str, int]:
         if self._kind == "many":
-            return f"room-{slot * STEP % self._resources:05d}", slot // self._resources
+            return f"{self._prefix}-{slot * STEP % self._resources:05d}", slot // self._resources
         return ("room-one", slot) if self._kind == "one" else ("class", self._first)
 
 
@@ -62,10 +68,12 @@ class Booker(FastHttpUser):
 
     @task
     def book(self) -> None:
-        """Book the next slot."""
+        """Book the next slot, or ask for the address."""
         if self.answers.full.is_set():
             raise StopUser
-        with self.client.post(self.path, data=self.wishes.next(), headers=HEADERS, catch_response=True) as response:
+        body = self.wishes.next()
+        method = "GET" if body is None else "POST"
+        with self.client.request(method, self.path, data=body, headers=HEADERS, catch_response=True) as response:
             if response.status_code:
                 response.success()  # what an answer has to be is judged from the count of its status
 
@@ -96,11 +104,11 @@ class Answers:
 
 def main(arguments: list[str]) -> None:
     """Make the load, and tell what came of it."""
-    address, connections, seconds, kind, first, resources, limit = arguments
+    address, connections, seconds, kind, first, resources, limit, prefix, rule = arguments
     url = urlsplit(address)
     Booker.host = f"{url.scheme}://{url.netloc}"
-    Booker.path = url.path
-    Booker.wishes = Wishes(kind, int(first), int(resources))
+    Booker.path = url._replace(scheme="", netloc="").geturl()
+    Booker.wishes = Wishes(kind, int(first), int(resources), prefix, rule)
     Booker.answers = answers = Answers(int(limit))
     environment = Environment(user_classes=[Booker])
     environment.events.request.add_listener(answers.hear)  # type: ignore[no-untyped-call]

@@ -10,7 +10,14 @@ import msgspec
 from loadtest.generators import Kind, Shot
 from loadtest.history import CLASS_PLACES
 
-BOOKED, REFUSED = "201", "409"
+READ, BOOKED, REFUSED = "200", "201", "409"
+EXPECTED: Mapping[Kind, frozenset[str]] = {
+    "many": frozenset({BOOKED}),
+    "one": frozenset({BOOKED}),
+    "class": frozenset({BOOKED, REFUSED}),
+    "read": frozenset({READ}),
+}
+"""What a load of a kind may be answered with."""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,8 +77,7 @@ def what_is_wrong(shot: Shot, kind: Kind, *, connections: int, limit: int) -> li
     limit  answers after which it stopped, 0 where time stopped it.
     """
     wrong: list[str] = []
-    expected = {BOOKED, REFUSED} if kind == "class" else {BOOKED}
-    unexpected = {status: count for status, count in shot.statuses.items() if status not in expected}
+    unexpected = {status: count for status, count in shot.statuses.items() if status not in EXPECTED[kind]}
     if unexpected:
         wrong.append("unexpected answers: " + ", ".join(f"{count} of {status}" for status, count in unexpected.items()))
     if shot.errors:

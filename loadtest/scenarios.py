@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from loadtest import history
-from loadtest.generators import Generator, Kind, Load, Shot
+from loadtest.calendars import make_calendars
+from loadtest.generators import Generator, Kind, Load, Rooms, Shot
+from loadtest.goals import SERIES_LENGTH, few_of
 from loadtest.ground import Ground, Installation
 from loadtest.processes import Program, Watch
 from loadtest.report import BOOKED, Measurement, what_is_wrong
 
-SCENARIOS = ("many", "one", "class", "direct", "stored", "backlog")
+SCENARIOS = ("many", "one", "class", "series", "direct", "stored", "backlog")
+FINITE = ("series-52", f"FREQ=WEEKLY;COUNT={SERIES_LENGTH}")
+INFINITE = (("series-weekly", "FREQ=WEEKLY"), ("series-daily", "FREQ=DAILY"))
+"""Targets, which name the resources that they are on, too, and what each of their bookings repeats."""
 CLASS_REQUESTS = 20_000
 PREPARE_CONNECTIONS = 16
 PREPARE_WITHIN_S = 120.0
@@ -23,12 +28,13 @@ PREPARE_WITHIN_S = 120.0
 class Plan:
     """How much is done.
 
-    seconds  of one measurement; a class ends sooner, with its last request.
-    warm_s   of load before each measurement, which is not counted.
-    rooms    how many resources ``many`` means.
-    stored   bookings of the two installations that are compared.
-    waiting  commands in the long queue of ``backlog``.
-    calls    how often ``backlog`` times a call.
+    seconds       of one measurement; a class ends sooner, with its last request.
+    warm_s        of load before each measurement, which is not counted.
+    rooms         how many resources ``many`` means, and each kind of infinite series.
+    finite_rooms  how many resources series of 52 are on.
+    stored        bookings of the two installations that are compared.
+    waiting       commands in the long queue of ``backlog``.
+    calls         how often ``backlog`` times a call.
     """
 
     scenarios: frozenset[str]
@@ -37,6 +43,7 @@ class Plan:
     seconds: float
     warm_s: float
     rooms: int = 10_000
+    finite_rooms: int = 1_000
     stored: tuple[int, int] = (10_000, 1_000_000)
     waiting: int = 90_000
     calls: int = 200
@@ -61,16 +68,20 @@ class Site(Protocol):
 class Target:
     """Something that load is sent to.
 
-    limit        answers after which a measurement ends, 0 for never.
     connections  with how many it is measured.
+    limit        answers after which a measurement ends, 0 for never.
+    rooms        resources that are its own; None for those that every installation has.
+    rule         what its bookings repeat; empty for single bookings.
     """
 
     name: str
     kind: Kind
     url: str
     site: Site
-    connections: Sequence[int]
+    connections: Collection[int]
     limit: int = 0
+    rooms: Rooms | None = None
+    rule: str = ""
 
 
 class Course:
@@ -86,7 +97,8 @@ class Course:
         self._ground = ground
         self._generator = generator
         self._say = say
-        self._slot = 0
+        self._rooms = Rooms(plan.rooms)
+        self._slots: Counter[tuple[Kind, str]] = Counter()
         self.measurements: list[Measurement] = []
         self.booked: Counter[str] = Counter()
         self.wrong: list[str] = []
@@ -111,10 +123,10 @@ class Course:
         """Warm a target up, then measure it once, and leave it with nothing under way."""
         name = f"{target.name} at {connections} connections, round {round_}"
         if self._plan.warm_s:
-            self.shoot(f"{name}, warming up", target.kind, target.url, connections, self._plan.warm_s)
+            self.shoot(f"{name}, warming up", target, connections, self._plan.warm_s)
             target.site.settle()
         with target.site.watch() as watch:
-            shot, wrong = self.shoot(name, target.kind, target.url, connections, self._plan.seconds, limit=target.limit)
+            shot, wrong = self.shoot(name, target, connections, self._plan.seconds, limit=target.limit)
         target.site.settle()
         dead = [f"a process has died: {name}" for name in _dead(target.site)]
         self.wrong += [f"{name}: {why}" for why in dead]
@@ -136,14 +148,16 @@ class Course:
         return found
 
     def shoot(
-        self, name: str, kind: Kind, url: str, connections: int, seconds: float, *, limit: int = 0
+        self, name: str, target: Target, connections: int, seconds: float, *, limit: int = 0
     ) -> tuple[Shot, list[str]]:
         """Send load to slots that nobody has had. Returns what came of it, and why it does not count."""
-        load = Load(url, kind, connections, seconds, self._slot, self._plan.rooms, limit)
+        rooms = target.rooms or self._rooms
+        used = target.kind, rooms.prefix
+        load = Load(target.url, target.kind, connections, seconds, self._slots[used], rooms, limit, target.rule)
         shot = self._generator.shoot(load)
-        self._slot += shot.sent
-        self.booked[url] += shot.statuses.get(BOOKED, 0)
-        wrong = what_is_wrong(shot, kind, connections=connections, limit=limit)
+        self._slots[used] += shot.sent
+        self.booked[target.url] += shot.statuses.get(BOOKED, 0)
+        wrong = what_is_wrong(shot, target.kind, connections=connections, limit=limit)
         self.wrong += [f"{name}: {why}" for why in wrong]
         return shot, wrong
 
@@ -160,6 +174,8 @@ class Course:
                 yield Target("one", "one", queue.url, queue, every)
             if "class" in wanted:
                 yield Target("class", "class", queue.url, queue, every, limit=self._plan.class_requests)
+        if "series" in wanted:
+            yield from self._series(alone=min(every), few=few_of(every))
         if "direct" in wanted:
             direct = self._install("direct", direct=True)
             yield Target("direct-many", "many", direct.url, direct, every)
@@ -169,17 +185,34 @@ class Course:
                 stored = self._install(f"stored_{name}", direct=False, bookings=bookings)
                 yield Target(f"stored-{name}", "many", stored.url, stored, (max(every),))
 
-    def _install(self, name: str, *, direct: bool, bookings: int = 0) -> Installation:
-        """Make an installation with its past, and take every room into use once."""
+    def _series(self, *, alone: int, few: int | None) -> Iterator[Target]:
+        """Series beside single bookings, each kind on resources of its own; and availability with series in it."""
+        finite = Rooms(self._plan.finite_rooms, FINITE[0])
+        infinite = [(Rooms(self._plan.rooms, name), rule) for name, rule in INFINITE]
+        series = self._install("series", direct=False, more=[finite, *(rooms for rooms, _ in infinite)])
+        yield Target("series-single", "many", series.url, series, (alone,))
+        yield Target(FINITE[0], "many", series.url, series, {alone, few or alone}, rooms=finite, rule=FINITE[1])
+        for rooms, rule in infinite:
+            yield Target(rooms.prefix, "many", series.url, series, (alone,), rooms=rooms, rule=rule)
+        for name, url in make_calendars(series).items():
+            yield Target(name, "read", url, series, (alone,))
+
+    def _install(self, name: str, *, direct: bool, bookings: int = 0, more: Sequence[Rooms] = ()) -> Installation:
+        """Make an installation with its past, and take every room into use once.
+
+        more  rooms beside those that every installation has.
+        """
         self._say(f"Installing {name}" + (f" with {bookings:,} bookings." if bookings else "."))
         installation = self._ground.install(name, "direct" if direct else "queue")
-        installation.ask(lambda connection: history.store_resources(connection, self._plan.rooms))
+        rooms = [self._rooms, *more]
+        installation.ask(lambda connection: history.store_resources(connection, rooms))
         if bookings:
             installation.ask(lambda connection: history.store_past(connection, bookings, self._say))
             installation.stored = bookings
         self._ground.start(installation)
-        rooms = self._plan.rooms
-        self.shoot(f"{name}, first use", "many", installation.url, PREPARE_CONNECTIONS, PREPARE_WITHIN_S, limit=rooms)
+        for each in rooms:
+            first_use = Target(name, "many", installation.url, installation, (PREPARE_CONNECTIONS,), rooms=each)
+            self.shoot(f"{name}, first use", first_use, PREPARE_CONNECTIONS, PREPARE_WITHIN_S, limit=each.number)
         installation.settle()
         return installation
 

@@ -15,7 +15,8 @@ from typing import ClassVar
 HANG_UP = 0
 """Instead of a status: the connection is closed without an answer."""
 
-Wish = tuple[str, datetime, datetime]
+Wish = tuple[str, datetime, datetime, str]
+"""Resource, start, end, and the rule, which is empty for a single booking."""
 
 
 class Listener:
@@ -23,6 +24,7 @@ class Listener:
 
     def __init__(self, statuses: Sequence[int]) -> None:
         self.wishes: list[Wish] = []
+        self.asked: list[str] = []
         self.answered: Counter[str] = Counter()
         self.url = ""
         self._statuses = cycle(statuses)
@@ -33,10 +35,19 @@ class Listener:
         wish = json.loads(body)
         start, end = (datetime.fromisoformat(wish[name]) for name in ("start_time", "end_time"))
         with self._lock:
-            self.wishes.append((wish["resource_id"], start, end))
-            status = next(self._statuses)
-            self.answered[str(status)] += 1
-            return status
+            self.wishes.append((wish["resource_id"], start, end, wish.get("recurrence_rule", "")))
+            return self._status()
+
+    def show(self, path: str) -> int:
+        """Write down what is asked for. Returns the status of its answer."""
+        with self._lock:
+            self.asked.append(path)
+            return self._status()
+
+    def _status(self) -> int:
+        status = next(self._statuses)
+        self.answered[str(status)] += 1
+        return status
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -46,7 +57,12 @@ class Handler(BaseHTTPRequestHandler):
     listener: ClassVar[Listener]
 
     def do_POST(self) -> None:
-        status = self.listener.answer(self.rfile.read(int(self.headers["content-length"])))
+        self._answer(self.listener.answer(self.rfile.read(int(self.headers["content-length"]))))
+
+    def do_GET(self) -> None:
+        self._answer(self.listener.show(self.path))
+
+    def _answer(self, status: int) -> None:
         if status == HANG_UP:
             self.close_connection = True
             return

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -34,6 +35,8 @@ WITHIN_S = 300.0
 """A bound, not a promise: it takes half a minute where nothing else runs."""
 SMALL = Plan(frozenset({"one"}), connections=(4,), rounds=1, seconds=1, warm_s=1, rooms=20)
 ON_THE_QUEUE = ("many", "one", "class")
+SERIES = ("series-single", "series-52", "series-weekly", "series-daily")
+AVAILABILITY = ("free-singles", "free-series", "free-week", "free-years")
 
 
 def hush(_: str) -> None:
@@ -71,6 +74,7 @@ def test_standard_output_is_one_document_and_the_rest_tells_how_far_it_is(
 def test_everything_is_measured_side_by_side(found: Result) -> None:
     everywhere = ("noop", "lean", *ON_THE_QUEUE, "direct-many", "direct-one")
     expected = {*product(everywhere, (1, 16)), ("stored-little", 16), ("stored-much", 16)}
+    expected |= {*product((*SERIES, *AVAILABILITY), (1,)), ("series-52", 16)}
     assert {(line.target, line.connections) for line in found.lines} == expected
     assert "not measured" not in {goal.verdict for goal in found.goals}
     assert found.backlog is not None
@@ -80,9 +84,11 @@ def test_everything_is_measured_side_by_side(found: Result) -> None:
 def test_every_answer_was_right_and_the_audit_finds_nothing(found: Result) -> None:
     assert found.wrong == []
     for one in found.measurements:
-        assert set(one.statuses) <= ({"201", "409"} if one.target == "class" else {"201"})
+        expected = {"200"} if one.target in AVAILABILITY else {"201"}
+        assert set(one.statuses) <= ({"201", "409"} if one.target == "class" else expected)
         assert one.answers > 0
-    assert [audit.installation for audit in found.audits] == ["queue", "direct", "stored_little", "stored_much"]
+    installations = ["queue", "series", "direct", "stored_little", "stored_much"]
+    assert [audit.installation for audit in found.audits] == installations
     for audit in found.audits:
         assert audit.clean
         assert audit.tickets >= audit.stands >= audit.booked > 0
@@ -106,15 +112,6 @@ def test_what_it_was_measured_on_is_told(found: Result) -> None:
     durable = "fsync on, synchronous_commit on, replicas that stream: 1, append-only file on"
     assert found.machine.durability == durable
     assert found.generator.startswith(find_generator().name)
-
-
-@pytest.fixture
-def servers_of_others(stack: Stack, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The run's servers, named as those of others are. Returns the address of the primary."""
-    monkeypatch.setenv("DATABASE_URL", stack.database_url)
-    monkeypatch.setenv("REPLICA_URL", stack.replica_url)
-    monkeypatch.setenv("REDIS_URL", redis_url)
-    return stack.database_url
 
 
 def databases(url: str) -> set[str]:
@@ -181,11 +178,11 @@ def test_a_yes_of_which_nothing_is_known_fails_the_run(stack: Stack) -> None:
 
 
 @contextmanager
-def course() -> Iterator[tuple[Course, Target]]:
+def course(plan: Plan = SMALL) -> Iterator[tuple[Course, Target]]:
     """A course, and the no-op as its target."""
     with Ground(None) as ground:
         noop = ground.start_noop()
-        yield Course(SMALL, ground, find_generator(), hush), Target("noop", "many", noop.url(lean=True), noop, (4,))
+        yield Course(plan, ground, find_generator(), hush), Target("noop", "many", noop.url(lean=True), noop, (4,))
 
 
 @pytest.mark.usefixtures("servers_of_others")
@@ -203,7 +200,7 @@ def test_an_unexpected_status_makes_the_run_invalid() -> None:
 
 @pytest.mark.usefixtures("servers_of_others")
 def test_a_process_that_dies_makes_the_run_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
-    with course() as (running, noop):
+    with course(replace(SMALL, warm_s=0)) as (running, noop):  # it dies after the load that is measured
         (program,) = noop.site.programs
 
         def settle() -> None:

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from engine.errors import StartupRefused
-from loadtest.generators import Generator, Kind, Load, find_generator
+from loadtest.generators import Generator, Kind, Load, Rooms, find_generator
 from loadtest.report import what_is_wrong
 from tests.loadtest.listener import HANG_UP, Wish, listening
 
 BEGINNING = datetime(2100, 1, 1, tzinfo=UTC)
+SERIES_BEGINNING = datetime(2101, 1, 2, tzinfo=UTC)
+RULE = "FREQ=WEEKLY;COUNT=52"
 CONNECTIONS = 8
 LONG_S = 60
 """Loads end with their limit, long before this."""
@@ -27,26 +29,33 @@ def generator(request: pytest.FixtureRequest) -> Generator:
     return find_generator(name)
 
 
-def load(kind: Kind, url: str) -> Load:
-    return Load(url, kind, CONNECTIONS, LONG_S, first=70_000, resources=200, limit=400)
+def load(kind: Kind, url: str, *, prefix: str = "room", rule: str = "") -> Load:
+    return Load(url, kind, CONNECTIONS, LONG_S, first=70_000, rooms=Rooms(200, prefix), limit=400, rule=rule)
 
 
 def wish(sent: Load, slot: int) -> Wish:
     """What is asked for in a slot."""
     if sent.kind == "many":
-        resource_id, minute = f"room-{slot * 7919 % sent.resources:05d}", slot // sent.resources
+        resource_id = f"{sent.rooms.prefix}-{slot * 7919 % sent.rooms.number:05d}"
+        minute = slot // sent.rooms.number
     elif sent.kind == "one":
         resource_id, minute = "room-one", slot
     else:
         resource_id, minute = "class", sent.first
-    start = BEGINNING + timedelta(minutes=minute)
-    return resource_id, start, start + timedelta(minutes=1)
+    start = (SERIES_BEGINNING if sent.rule else BEGINNING) + timedelta(minutes=minute)
+    return resource_id, start, start + timedelta(minutes=1), sent.rule
 
 
-@pytest.mark.parametrize("kind", ["many", "one"])
-def test_every_slot_is_asked_for_at_most_once_and_no_slot_of_others(generator: Generator, kind: Kind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "prefix", "rule"),
+    [("many", "room", ""), ("one", "room", ""), ("many", "series-52", RULE)],
+    ids=["many", "one", "series"],
+)
+def test_every_slot_is_asked_for_at_most_once_and_no_slot_of_others(
+    generator: Generator, kind: Kind, prefix: str, rule: str
+) -> None:
     with listening(201) as listener:
-        sent = load(kind, listener.url)
+        sent = load(kind, listener.url, prefix=prefix, rule=rule)
         shot = generator.shoot(sent)
     expected = {wish(sent, slot) for slot in range(sent.first, sent.first + shot.sent)}
     assert len(expected) == shot.sent, "two slots are the same wish"
@@ -58,7 +67,7 @@ def test_many_takes_every_resource_in_turn(generator: Generator) -> None:
     with listening(201) as listener:
         sent = load("many", listener.url)
         generator.shoot(sent)
-    assert len({resource_id for resource_id, _, _ in listener.wishes}) == sent.resources
+    assert len({resource_id for resource_id, *_ in listener.wishes}) == sent.rooms.number
 
 
 def test_a_class_is_asked_for_one_time_by_everybody(generator: Generator) -> None:
@@ -66,6 +75,16 @@ def test_a_class_is_asked_for_one_time_by_everybody(generator: Generator) -> Non
         sent = load("class", listener.url)
         generator.shoot(sent)
     assert set(listener.wishes) == {wish(sent, sent.first)}
+
+
+def test_reading_asks_for_the_address_as_it_is_and_books_nothing(generator: Generator) -> None:
+    with listening(200) as listener:
+        sent = load("read", f"{listener.url}?resource_id=room&start_date=2101-01-10T00%3A00%3A00%2B00%3A00")
+        shot = generator.shoot(sent)
+    assert set(listener.asked) == {sent.url.removeprefix(listener.url.removesuffix("/book"))}
+    assert listener.wishes == []
+    assert set(shot.statuses) == {"200"}
+    assert what_is_wrong(shot, "read", connections=CONNECTIONS, limit=sent.limit) == []
 
 
 def test_every_answer_is_counted_by_its_status(generator: Generator) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.bench import Audited, Result
 from loadtest.generators import SATURATED, Kind, Shot
-from loadtest.goals import Goal, goals
+from loadtest.goals import FEW, OCCURRENCES, Goal, few_of, goal_table, goals
 from loadtest.history import CLASS_PLACES
 from loadtest.machine import Machine
 from loadtest.report import Measurement, lines, table, what_is_wrong
@@ -119,6 +119,57 @@ def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
     assert {one.verdict for one in goals([], (1, CROWD), backlog=None)} == {"not measured"}
 
 
+SERIES_COST = "one caller alone: weekly series of 52 / single"
+
+
+def alone(target: str, p50_ms: float, *, round_: int = 1, busy: float = 0.5) -> Measurement:
+    return measured(target, 100, connections=1, round_=round_, p50_ms=p50_ms, busy=busy)
+
+
+@pytest.mark.parametrize(("p50_ms", "verdict"), [(20, "met"), (20.1, "missed")])
+def test_a_series_of_52_may_take_five_times_as_long_as_a_single_booking(p50_ms: float, verdict: str) -> None:
+    found = goal([alone("series-52", p50_ms), alone("series-single", 4)], SERIES_COST)
+    assert (found.verdict, found.value) == (verdict, p50_ms / 4)
+
+
+def test_a_cost_is_the_median_of_the_rounds_own_ratios() -> None:
+    pairs = [(40, 10), (6, 3), (90, 10)]
+    found = [alone("series-52", above, round_=number) for number, (above, _) in enumerate(pairs)]
+    found += [alone("series-single", below, round_=number) for number, (_, below) in enumerate(pairs)]
+    assert goal(found, SERIES_COST).value == 4
+
+
+@pytest.mark.parametrize("side", ["series-52", "series-single"])
+def test_a_cost_is_void_when_the_generator_was_saturated_on_either_side(side: str) -> None:
+    found = [alone(name, 4, busy=0.91 if name == side else 0.5) for name in ("series-52", "series-single")]
+    assert goal(found, SERIES_COST).verdict == "void"
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(OCCURRENCES / 52 + 0.1, "met"), (OCCURRENCES / 52 - 0.1, "missed")])
+def test_each_answer_to_a_series_of_52_counts_for_52_occurrences(rate: float, verdict: str) -> None:
+    found = [measured("series-52", rate, connections=FEW), measured("series-52", 1, connections=1)]
+    (one,) = [one for one in goals(found, (1, FEW, CROWD), backlog=None) if one.name.startswith("occurrences")]
+    assert one.name == "occurrences at 64 connections"
+    assert (one.verdict, one.value) == (verdict, rate * 52)
+
+
+@pytest.mark.parametrize(
+    ("connections", "few"), [((1, 64, 800), 64), ((1, 16), 16), ((2, 64, 65), 64), ((1, 800), None), ((1,), None)]
+)
+def test_occurrences_are_counted_with_the_most_connections_of_two_to_64(
+    connections: Sequence[int], few: int | None
+) -> None:
+    assert few_of(connections) == few
+
+
+@pytest.mark.parametrize(
+    ("rate", "told"), [(0.0123456, "0.642 /s"), (19.22, "999 /s"), (19.229, "1,000 /s"), (152.469, "7,928 /s")]
+)
+def test_a_figure_is_told_with_three_digits_and_without_an_exponent(rate: float, told: str) -> None:
+    table = goal_table(goals([measured("series-52", rate, connections=FEW)], (1, FEW), backlog=None))
+    assert f" {told} " in next(line for line in table.splitlines() if "occurrences" in line)
+
+
 @pytest.mark.parametrize(("ratio", "verdict"), [(1.2, "met"), (1.21, "missed")])
 def test_the_enqueue_step_may_be_a_fifth_slower(ratio: float, verdict: str) -> None:
     assert goal([], "enqueue, many waiting / none waiting", backlog=ratio).verdict == verdict
@@ -141,11 +192,17 @@ def wrong(statuses: dict[str, int], kind: Kind = "many", *, limit: int = 0, lost
     return what_is_wrong(shot, kind, connections=CROWD, limit=limit)
 
 
-@pytest.mark.parametrize("kind", ["many", "one", "class"])
-@pytest.mark.parametrize("status", ["200", "202", "400", "429", "500", "503"])
+@pytest.mark.parametrize("kind", ["many", "one", "class", "read"])
+@pytest.mark.parametrize("status", ["202", "304", "400", "429", "500", "503"])
 def test_a_single_unexpected_status_is_wrong(kind: Kind, status: str) -> None:
-    assert wrong({"201": 400}, kind) == []
-    assert wrong({"201": 400, status: 1}, kind) == [f"unexpected answers: 1 of {status}"]
+    expected = "200" if kind == "read" else "201"
+    assert wrong({expected: 400}, kind) == []
+    assert wrong({expected: 400, status: 1}, kind) == [f"unexpected answers: 1 of {status}"]
+
+
+def test_a_booking_is_answered_with_201_and_a_question_with_200() -> None:
+    assert wrong({"200": 400}, "many") == ["unexpected answers: 400 of 200"]
+    assert wrong({"201": 400}, "read") == ["unexpected answers: 400 of 201"]
 
 
 def test_a_refusal_is_expected_of_a_class_only() -> None:
