@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def test_every_problem_has_its_page() -> None:
 @pytest.mark.parametrize("row", limits(), ids=lambda row: row[2].strip("`"))
 def test_a_bound_is_what_the_page_says(row: list[str]) -> None:
     module, _, name = row[2].strip("`").rpartition(".")
-    assert float(row[1].split()[0].rstrip(",").replace(",", "")) == getattr(import_module(module), name)
+    bound = getattr(import_module(module), name)
+    bound = bound / timedelta(days=1) if isinstance(bound, timedelta) else bound
+    assert float(row[1].split()[0].rstrip(",").replace(",", "")) == bound
 
 
 def test_every_refusal_of_a_start_is_explained() -> None:
