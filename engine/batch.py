@@ -68,7 +68,7 @@ ALONE = (UpdateResource, *OF_SERIES)
 WEIGHT_LIMIT = 4_096
 """Occurrences that one transaction decides at most, a command without a series counting as one."""
 STRETCH = 128
-"""After so many the event loop goes on in between: leases are renewed and others answered."""
+"""After so many commands the event loop goes on in between: leases are renewed and others answered."""
 
 Answers = dict[int, list[tuple[Entry, Outcome]]]
 """By resource, in ticket order."""
@@ -187,9 +187,10 @@ async def decide_locked(
     for resource, entries in batch.queues.items():
         for entry in entries:
             decided.answers.setdefault(resource, []).append((entry, batch.decide(resource, entry)))
-            since += weight_of(entry.request.command)
-            if since >= STRETCH:
-                since = 0
+            since += 1
+            if isinstance(entry.request.command, OF_SERIES):
+                await store.stay(connection)
+            elif since % STRETCH == 0:
                 await asyncio.sleep(0)
     for resource, (_, base) in decided.stale.items():
         batch.writes.raised.append((resource, base - 1))

@@ -17,7 +17,7 @@ from uuid import UUID
 from engine.commands import OccurrenceClash
 from engine.rules.calendar import Calendar
 from engine.rules.distance import FarClaim, FarSeries, far_clashes, far_peak
-from engine.rules.lattice import Lattice, lattice_at, lattice_of
+from engine.rules.lattice import Lattice, lattice_at, lattice_of, milliseconds_of
 from engine.rules.recurrence import Recurrence
 from engine.rules.series import Clashing, clashing_occurrences, compared_until
 from engine.store.pools import Connection
@@ -147,7 +147,10 @@ async def _meeting(
         claim
         async for page in far_claims(connection, resource, after=after)
         for claim in page
-        if any(next(lattice.overlapping(claim.start_time, claim.end_time), None) for lattice in lattices)
+        if any(
+            lattice.first_overlap(milliseconds_of(claim.start_time), milliseconds_of(claim.end_time)) is not None
+            for lattice in lattices
+        )
     ]
 
 

@@ -235,6 +235,11 @@ async def take_keys(connection: Connection, keys: dict[Key, tuple[bytes, UUID, i
     }
 
 
+async def stay(connection: Connection) -> None:
+    """Let the server hear from the session: comparing series takes a while, and a silent one is ended."""
+    await connection.execute(sql("stay"))
+
+
 async def write(connection: Connection, writes: Writes) -> None:
     """Write a batch: ended claims first, for their time may be taken by the new ones."""
     if writes.ended:
