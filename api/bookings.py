@@ -133,7 +133,7 @@ def _cancellation(booking_id: UUID, home: Home, reason: str | None, if_version: 
         return Cancel(booking_id, reason, if_version)
     if home.occurrence is None:
         return CancelSeries(home.series, reason, if_version)
-    return CancelOccurrence(home.series, home.occurrence, reason, if_version)
+    return CancelOccurrence(home.series, home.occurrence, reason, if_version, booking_id)
 
 
 def _move(booking_id: UUID, home: Home, start_time: datetime, end_time: datetime, *, if_version: int | None) -> Command:
@@ -141,4 +141,4 @@ def _move(booking_id: UUID, home: Home, start_time: datetime, end_time: datetime
         return Reschedule(booking_id, start_time, end_time, if_version)
     if home.occurrence is None:
         raise Problem("not_reschedulable")
-    return MoveOccurrence(home.series, home.occurrence, start_time, end_time, if_version=if_version)
+    return MoveOccurrence(home.series, home.occurrence, start_time, end_time, if_version=if_version, booking=booking_id)

@@ -11,7 +11,7 @@ from litestar import Controller, post
 from msgspec import UNSET
 
 from api import operations
-from api.bodies import NEW_BOOKING, NewBooking
+from api.bodies import NEW_BOOKING, NewBooking, instant_out
 from api.callers import idempotency_key, read_headers
 from api.decode import BadRequest
 from api.fields import Fault, in_utc
@@ -26,7 +26,7 @@ from engine.preview import foresee
 from engine.rules.recurrence import name_of
 from engine.rules.recurrence_check import Checked, check_recurrence
 from engine.rules.recurrence_rule import RuleError, RuleFault
-from engine.rules.series import INSTANT, first_after
+from engine.rules.series import GUARANTEED_YEARS, INSTANT, first_after, too_far
 from engine.wish import Wish
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -105,6 +105,9 @@ def _check(body: NewBooking, time_zone: str, *, now: datetime) -> Checked:
         excluded=() if body.exdates is UNSET else [in_utc(start) for start in body.exdates],
     )
     found = check(horizon=now + HORIZON)
+    if found.recurrence.infinite and too_far(start_time, now=now):
+        detail = f"A series without end starts within {GUARANTEED_YEARS} years from now."
+        raise RuleError(RuleFault.RRULE_TOO_LONG, instant_out(start_time), detail)
     if found.starts:
         return found
     first = first_after(found.recurrence, start_time - INSTANT)

@@ -125,12 +125,14 @@ class CancelOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="cancel
     """Give one occurrence back. Harmless when it was cancelled before.
 
     occurrence  the start that the rule gives it: its name, also after it was moved.
+    booking     the row that the caller means, where it was named by its own id.
     """
 
     series: UUID
     occurrence: datetime
     reason: str | None = None
     if_version: int | None = None
+    booking: UUID | None = None
 
 
 class RestoreOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="restore_occurrence"):
@@ -153,6 +155,8 @@ class MoveOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="move_occ
     """Move an occurrence, and with it, by the same distance on the wall clock, those that ``scope`` names.
 
     Past occurrences stay as they were, whatever the scope.
+
+    booking  the row that the caller means, where it was named by its own id.
     """
 
     series: UUID
@@ -161,6 +165,7 @@ class MoveOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="move_occ
     end_time: datetime
     scope: Scope = Scope.THIS
     if_version: int | None = None
+    booking: UUID | None = None
 
 
 class UpdateResource(msgspec.Struct, frozen=True, array_like=True, tag="update_resource"):
@@ -319,6 +324,10 @@ HORIZON = timedelta(days=400)
 """How far ahead the occurrences of an infinite series are stored."""
 
 
+WHOLE_SERIES = 1_000
+"""What a change of a whole series counts for in a batch: it may have so many occurrences."""
+
+
 def starts_of(command: BookSeries) -> list[datetime]:
     """The starts of the occurrences that a command lists."""
     return list(accumulate((timedelta(milliseconds=gap) for gap in command.gaps_ms), add, initial=command.first))
@@ -326,7 +335,15 @@ def starts_of(command: BookSeries) -> list[datetime]:
 
 def weight_of(command: Command) -> int:
     """What a command counts for in a batch: as many as it has occurrences."""
-    return len(command.gaps_ms) + 1 if isinstance(command, BookSeries) else 1
+    match command:
+        case BookSeries():
+            return len(command.gaps_ms) + 1
+        case CancelSeries():
+            return WHOLE_SERIES
+        case MoveOccurrence() if command.scope is not Scope.THIS:
+            return WHOLE_SERIES
+        case _:
+            return 1
 
 
 def kind_of(command: Command) -> str:

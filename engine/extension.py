@@ -68,12 +68,23 @@ async def extend_due(pool: Pool) -> int:
     while True:
         async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             resources = await due_resources(connection, HORIZON, behind=behind, limit=RESOURCES_AT_ONCE)
-            for resource in resources:
-                while (step := await extend_step(connection, resource)) is not None:
-                    stored += step
+        for resource in resources:
+            stored += await _extend(pool, resource)
         if len(resources) < RESOURCES_AT_ONCE:
             return stored
         behind = resources[-1]
+
+
+async def _extend(pool: Pool, resource: int) -> int:
+    """Extend the series of a resource. Trouble with one does not hold up the others: its turn comes in an hour."""
+    stored = 0
+    try:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            while (step := await extend_step(connection, resource)) is not None:
+                stored += step
+    except Exception as error:  # noqa: BLE001  # see above
+        logger.warning("series were not extended", extra={"resource": resource, "error": repr(error)})
+    return stored
 
 
 async def extend_step(connection: Connection, resource: int) -> int | None:

@@ -41,6 +41,7 @@ from engine.identifiers import uuid7
 from engine.notebook import Notebook, clash_times
 from engine.rules.calendar import Calendar
 from engine.rules.decide import Refusal, Standing, refuse_claim
+from engine.rules.lattice import lattice_of, overlaps_itself
 from engine.rules.recurrence import Recurrence, before, moved, starts_between, wall_clock_of
 from engine.rules.series import (
     INSTANT,
@@ -52,6 +53,7 @@ from engine.rules.series import (
     refuse_occurrence,
     refuse_occurrences,
     replace_excluded,
+    too_far,
     without_starts,
 )
 from engine.rules.wall_clock import to_local, to_utc
@@ -63,6 +65,8 @@ from engine.wish import Wish
 
 DAY = timedelta(days=1)
 Interval = tuple[datetime, datetime]
+MAX_EXCLUDED = 4_000
+"""Exceptions of one series (the schema's constraint ``series_excluded_count``)."""
 C = TypeVar("C", bound=BookSeries | OfSeries)
 
 
@@ -171,11 +175,18 @@ class _Claiming(SeriesDecision[C]):
         return wish.clashing(desk.calendar, capacity=desk.locked.capacity, now=desk.now, far_limit=far_limit)
 
     def write(
-        self, wish: Wish, recurrence: Recurrence, starts: Sequence[datetime], *, goes_on: UUID | None = None
+        self,
+        wish: Wish,
+        recurrence: Recurrence,
+        starts: Sequence[datetime],
+        *,
+        goes_on: UUID | None = None,
+        caller: str | None = None,
     ) -> tuple[UUID, list[UUID]]:
         """Note a series and its stored occurrences. Returns their ids.
 
         goes_on  the series that it goes on from.
+        caller   whose it is, where that is not who asks.
         """
         desk, request = self.desk, self.desk.entry.request
         series = NewSeries(
@@ -184,7 +195,7 @@ class _Claiming(SeriesDecision[C]):
             recurrence,
             wish.places,
             wish.materialised_until,
-            request.caller,
+            caller or request.caller,
             desk.entry.ticket,
             request.request_id,
             desk.now,
@@ -328,8 +339,14 @@ class _OfOne(_Naming[C]):
     @property
     def ended(self) -> Occurrence | None:
         """The row that tells last how it ended, unless it belongs to another series now."""
-        ended = [row for row in self.rows if row.status in (BookingStatus.CANCELLED, BookingStatus.CLASHED)]
-        return ended[-1] if ended else None
+        last = self.rows[-1] if self.rows else None
+        return last if last is not None and last.status in (BookingStatus.CANCELLED, BookingStatus.CLASHED) else None
+
+    def meant(self, booking: UUID | None) -> Occurrence | None:
+        """The row that the caller named by its own id, if it has ended."""
+        return next(
+            (row for row in self.rows if row.booking == booking and row.status is not BookingStatus.CONFIRMED), None
+        )
 
     @property
     def unstored(self) -> bool:
@@ -367,6 +384,10 @@ class _CancellingOne(_OfOne[CancelOccurrence]):
 
     def decide(self) -> Outcome:
         desk, row = self.desk, self.standing
+        if (meant := self.meant(self._command.booking)) is not None:
+            if meant.status is BookingStatus.RESCHEDULED:
+                return desk.refuse(Refusal(Reason.ALREADY_RESCHEDULED), self.detail)
+            return desk.confirm(self.view(meant.booking, _interval(meant), BookingStatus.CANCELLED), self.detail)
         if row is None and (ended := self.ended):
             return desk.confirm(self.view(ended.booking, _interval(ended), BookingStatus.CANCELLED), self.detail)
         status = BookingStatus.CONFIRMED if row or self.unstored else None
@@ -435,11 +456,17 @@ class _Restoring(_OfOne[RestoreOccurrence]):
             else None
         )
 
+    def _gone(self) -> bool:
+        """Whether it belongs to the series that goes on from this one: there it is left out, and can be restored."""
+        rule, ended = replace_excluded(self.series.recurrence, ()), self.ended
+        alone = ended is not None and ended.moved
+        return self.series.rescheduled_to is not None and not alone and not gives(rule, self.name)
+
     def _refuse(self) -> Refusal | None:
         desk, interval = self.desk, self._lost()
         if self.series.status is not BookingStatus.CONFIRMED:
             return refuse_ended(self.series.status)
-        if interval is None:
+        if interval is None or self._gone():
             return Refusal(Reason.NOT_AN_OCCURRENCE)
         return (
             refuse_occurrence(BookingStatus.CONFIRMED, interval[0], now=desk.now)
@@ -506,6 +533,8 @@ class _MovingOne(_OfOne[MoveOccurrence]):
 
     def _refuse(self) -> Refusal | None:
         desk, command, row = self.desk, self._command, self.standing
+        if (meant := self.meant(command.booking)) is not None:
+            return refuse_ended(meant.status)
         told = row or self.ended
         status = BookingStatus.CONFIRMED if told or self.unstored else None
         refusal = refuse_occurrence(status, told.start_time if told else self.name, now=desk.now)
@@ -538,13 +567,20 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
         self._replaced: dict[datetime, Occurrence] = {}
         self._refusal = await self._look_at_named(connection)
         if self._command.scope is Scope.ALL and self._refusal is None:
-            self._pivot = first_after(self.series.recurrence, self.desk.now)
+            self._pivot = self._first_of_all()
             self._refusal = None if self._pivot else Refusal(Reason.OCCURRENCE_IN_PAST)
         if self._refusal is None:
             try:
                 self._refusal = await self._plan(connection)
             except OverflowError:  # some of it would lie behind the end of the calendar, or before its start
                 self.wish, self._refusal = None, Refusal(Reason.RULE_CANNOT_MOVE)
+
+    def _first_of_all(self) -> datetime | None:
+        """The first occurrence that has not begun: the named one, where it is one that the rule leaves out."""
+        named = self._command.occurrence
+        following = first_after(self.series.recurrence, self.desk.now)
+        known = [start for start in (following, named) if start is not None and start > self.desk.now]
+        return min(known, default=None)
 
     async def _look_at_named(self, connection: Connection) -> Refusal | None:
         series, command = self.series, self._command
@@ -585,9 +621,18 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
         self._replaced = {along(name): row for name, row in going.items()}
         if self._replaced.keys() - set(wish.starts) or not wish.starts:
             return Refusal(Reason.RULE_CANNOT_MOVE)
-        if overlap_each_other(wish.starts, wish.length):
+        if len(recurrence.excluded) > MAX_EXCLUDED or (wish.endless and too_far(wish.starts[0], now=self.desk.now)):
+            return Refusal(Reason.RULE_CANNOT_MOVE)
+        if overlap_each_other(wish.starts, wish.length) or self._overlaps_far(wish):
             return Refusal(Reason.SERIES_OVERLAPS_ITSELF)
         return None
+
+    def _overlaps_far(self, wish: Wish) -> bool:
+        """Whether occurrences that are not to be stored yet would overlap each other."""
+        first = wish.starts[0]
+        return wish.endless and overlaps_itself(
+            lattice_of(wish.recurrence, after=first, before=compared_until(self.desk.now, [first]))
+        )
 
     def _goes_along(self, row: Occurrence) -> bool:
         """Whether an occurrence moves with the others: it does if it is named, or stands where all of them stood.
@@ -595,7 +640,9 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
         What was moved by itself, or has a row behind what is stored, stays with the old series.
         """
         until = self.series.materialised_until
-        unchanged = not row.moved and (until is None or row.occurrence < until)
+        length = timedelta(milliseconds=self.series.recurrence.length_ms)
+        moved_alone = row.moved or row.end_time - row.start_time != length
+        unchanged = not moved_alone and (until is None or row.occurrence < until)
         return row.status is BookingStatus.CONFIRMED and (unchanged or row.occurrence == self._command.occurrence)
 
     def _wish_of(self, recurrence: Recurrence, distance: timedelta) -> Wish:
@@ -605,7 +652,7 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
         if until is not None:
             begins = first_after(recurrence, first - INSTANT) or first
             until = max(until + distance + DAY, self.desk.now + HORIZON, begins + DAY)
-        starts = starts_between(recurrence, first, until or compared_until([first]))
+        starts = starts_between(recurrence, first, until or compared_until(first))
         return Wish(recurrence, starts, until, self.series.places)
 
     @property
@@ -643,7 +690,9 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
 
     def _replace(self, wish: Wish) -> UUID:
         """Note the new series, and what is left of the old one."""
-        made, bookings = self.write(wish, wish.recurrence, wish.starts, goes_on=self.series.series)
+        made, bookings = self.write(
+            wish, wish.recurrence, wish.starts, goes_on=self.series.series, caller=self.series.caller
+        )
         occurrences = self.desk.writes.occurrences
         for position, (start, booking) in enumerate(zip(wish.starts, bookings, strict=True), -len(bookings)):
             if (row := self._replaced.get(start)) is not None:

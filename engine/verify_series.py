@@ -37,7 +37,7 @@ from engine.store.verify import EndlessResource, Finding, KeptOccurrence, KeptSe
 from engine.wish import far_series
 
 PAIRS = 1_000_000
-"""How many pairs of a series and something else ``check_far`` compares at most: some 20 seconds' work."""
+"""How many pairs of a series and something else ``check_far`` compares at most: half a minute's work."""
 
 Fault = tuple[list[UUID], str]
 """The rows that break the rule, and how."""
@@ -128,7 +128,7 @@ def _endless(recurrence: Recurrence) -> object:
 def _given(recurrence: Recurrence, until: datetime | None) -> list[datetime]:
     """The occurrences before an instant; all of them where that is None."""
     start = to_utc(recurrence.start, ZoneInfo(recurrence.time_zone))
-    return starts_between(recurrence, start, until or max([compared_until([start]), *recurrence.extra]) + INSTANT)
+    return starts_between(recurrence, start, until or max([compared_until(start), *recurrence.extra]) + INSTANT)
 
 
 def _missing(series: KeptSeries, given: Sequence[datetime]) -> Iterator[Fault]:
@@ -204,7 +204,7 @@ def _compare(
 ) -> None:
     """Compare each series with the older ones and the bookings: what is too much is so for the youngest of them."""
     starts = [to_utc(series.recurrence.start, ZoneInfo(series.recurrence.time_zone)) for series in unfinished]
-    behind = compared_until(starts)
+    behind = compared_until(min(starts), starts)
     standing: list[FarSeries] = []
     for number, series in enumerate(unfinished):
         beside = number + len(claims)

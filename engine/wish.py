@@ -9,21 +9,23 @@ for, rules are compared with rules, and with the bookings that are stored behind
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from engine.commands import OccurrenceClash
-from engine.rules.calendar import Calendar
+from engine.rules.calendar import Calendar, peak_use
 from engine.rules.distance import FarClaim, FarSeries, far_clashes, far_peak
-from engine.rules.lattice import Lattice, lattice_at, lattice_of, milliseconds_of
+from engine.rules.lattice import Lattice, lattice_of, milliseconds_of
 from engine.rules.recurrence import Recurrence
 from engine.rules.series import Clashing, clashing_occurrences, compared_until
 from engine.store.pools import Connection
 from engine.store.series import Series, far_claims
 
 Interval = tuple[datetime, datetime]
+CLUSTER = timedelta(days=400)
+"""Wanted times that are no further apart are looked at together."""
 
 
 @dataclass(slots=True)
@@ -72,10 +74,10 @@ class Wish:
         """
         if self.materialised_until is None:
             return
-        behind = compared_until([now, self.recurrence.start, *(series.recurrence.start for series in unfinished)])
+        behind = compared_until(now, [self.recurrence.start, *(series.recurrence.start for series in unfinished)])
         self._series = [far_series(series, behind) for series in unfinished]
         self._far = far = lattice_of(self.recurrence, after=self.materialised_until, before=behind)
-        claims = await _meeting(connection, resource, [far], after=self.materialised_until)
+        claims = await _meeting(connection, resource, far, after=self.materialised_until)
         self._claims = [claim for claim in claims if claim.booking not in leaving]
 
     def clashing(self, calendar: Calendar, *, capacity: int, now: datetime, far_limit: int) -> Clashing:
@@ -87,7 +89,7 @@ class Wish:
         near = clashing_occurrences(
             self.starts, self.length, self.places, calendar=calendar, capacity=capacity, now=now
         )
-        if self._far is None:
+        if self._far is None or self.places > capacity:
             return near
         count, clashes = far_clashes(
             self._far, self.places, series=self._series, claims=self._claims, capacity=capacity, limit=far_limit
@@ -114,18 +116,37 @@ def claim_unstored(calendar: Calendar, unfinished: Iterable[Series], wanted: Seq
     Returns the series that claim something there: their claims carry the series' id.
     """
     claiming = set()
-    ends = max((end for _, end in wanted), default=None)
+    near_each_other = _clusters(wanted)
     for series in unfinished:
-        assert series.materialised_until is not None, "it is stored whole"
-        if ends is None or ends <= series.materialised_until:
-            continue
-        length = timedelta(milliseconds=series.recurrence.length_ms)
-        after = max(series.materialised_until, min(start for start, _ in wanted) - length)
-        lattice = lattice_of(series.recurrence, after=after, before=ends, without=series.without)
-        for start, end in {found for interval in wanted for found in lattice.overlapping(*interval)}:
+        claims = {claim for intervals in near_each_other for claim in _claims_of(series, intervals)}
+        for start, end in claims:
             calendar.add(start, end, places=series.places, ticket=series.ticket, booking=series.series)
             claiming.add(series.series)
     return frozenset(claiming)
+
+
+def _clusters(wanted: Sequence[Interval]) -> list[list[Interval]]:
+    """Times that lie within CLUSTER of the one before, together: what lies between far ones costs nothing."""
+    clusters: list[list[Interval]] = []
+    for interval in sorted(wanted):
+        if clusters and interval[0] - clusters[-1][-1][0] <= CLUSTER:
+            clusters[-1].append(interval)
+        else:
+            clusters.append([interval])
+    return clusters
+
+
+def _claims_of(series: Series, intervals: Sequence[Interval]) -> Iterator[Interval]:
+    """What the rule of a series claims in times near each other, behind what is stored of it."""
+    assert series.materialised_until is not None, "it is stored whole"
+    ends = max(end for _, end in intervals)
+    if ends <= series.materialised_until:
+        return
+    length = timedelta(milliseconds=series.recurrence.length_ms)
+    after = max(series.materialised_until, intervals[0][0] - length)
+    lattice = lattice_of(series.recurrence, after=after, before=ends, without=series.without)
+    for interval in intervals:
+        yield from lattice.overlapping(*interval)
 
 
 async def far_peak_of(connection: Connection, resource: int, unfinished: Sequence[Series], *, now: datetime) -> int:
@@ -133,28 +154,32 @@ async def far_peak_of(connection: Connection, resource: int, unfinished: Sequenc
     after = min((until for series in unfinished if (until := series.materialised_until)), default=None)
     if after is None:
         return 0
-    behind = compared_until([now, *(series.recurrence.start for series in unfinished)])
+    behind = compared_until(now, [series.recurrence.start for series in unfinished])
     standing = [far_series(series, behind) for series in unfinished]
-    claims = await _meeting(connection, resource, [series.lattice for series in standing], after=after)
-    return far_peak([*standing, *map(_alone, claims)])
+    claims = [claim async for page in far_claims(connection, resource, after=after) for claim in page]
+    within = [claim for claim in claims if claim.end_time <= behind]
+    met = [claim for claim in within if _meets(claim, [series.lattice for series in standing])]
+    later = [claim for claim in claims if claim.end_time > behind]
+    return max(far_peak(standing, met), _latest_peak(unfinished, later))
 
 
-async def _meeting(
-    connection: Connection, resource: int, lattices: Sequence[Lattice], *, after: datetime
-) -> list[FarClaim]:
+def _latest_peak(unfinished: Sequence[Series], claims: Sequence[FarClaim]) -> int:
+    """The most places that are taken during bookings behind the window in which rules are compared."""
+    calendar = Calendar()
+    for claim in claims:
+        calendar.add(claim.start_time, claim.end_time, places=claim.places, ticket=claim.ticket, booking=claim.booking)
+    intervals = list(dict.fromkeys((claim.start_time, claim.end_time) for claim in claims))
+    claim_unstored(calendar, unfinished, intervals)
+    return max((peak_use(calendar.overlapping(*interval), start_time=interval[0]) for interval in intervals), default=0)
+
+
+async def _meeting(connection: Connection, resource: int, far: Lattice, *, after: datetime) -> list[FarClaim]:
     """The bookings behind an instant that meet an occurrence."""
     return [
-        claim
-        async for page in far_claims(connection, resource, after=after)
-        for claim in page
-        if any(
-            lattice.first_overlap(milliseconds_of(claim.start_time), milliseconds_of(claim.end_time)) is not None
-            for lattice in lattices
-        )
+        claim async for page in far_claims(connection, resource, after=after) for claim in page if _meets(claim, [far])
     ]
 
 
-def _alone(claim: FarClaim) -> FarSeries:
-    """A booking as a series of one occurrence."""
-    length_ms = (claim.end_time - claim.start_time) // timedelta(milliseconds=1)
-    return FarSeries(claim.booking, claim.ticket, claim.places, lattice_at([claim.start_time], length_ms=length_ms))
+def _meets(claim: FarClaim, lattices: Iterable[Lattice]) -> bool:
+    start_ms, end_ms = milliseconds_of(claim.start_time), milliseconds_of(claim.end_time)
+    return any(lattice.first_overlap(start_ms, end_ms) is not None for lattice in lattices)

@@ -97,9 +97,9 @@ def far_clashes(
     return len(crowded), list(islice(_named(crowded, series, claims), limit))
 
 
-def far_peak(series: Sequence[FarSeries]) -> int:
-    """Find the most places that the series take at one instant."""
-    layers = [_Layer(one.places, one.lattice) for one in series]
+def far_peak(series: Sequence[FarSeries], claims: Iterable[FarClaim] = ()) -> int:
+    """Find the most places that series and stored bookings take at one instant."""
+    layers = [*(_Layer(one.places, one.lattice) for one in series), *_layers_of(claims)]
     return max((use.most() for _, use in _use_by_clock(layers, _first_day(layers))), default=0)
 
 

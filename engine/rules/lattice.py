@@ -19,6 +19,7 @@ from engine.rules.zone_days import DAY_MS, EPOCH, EPOCH_DAY, LAST_DAY, days_by_c
 
 Interval = tuple[datetime, datetime]
 
+LAST_INSTANT = datetime.max.replace(microsecond=999_000, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH_MS = EPOCH_DAY * DAY_MS
 DECADE = 10
@@ -120,6 +121,7 @@ def lattice_of(
     after, before  in UTC, in the years 100 to 9999.
     without        starts (UTC) of occurrences to leave out, beside those that the series itself leaves out.
     """
+    before = min(before, LAST_INSTANT - timedelta(milliseconds=recurrence.length_ms))  # there an end has to be written
     first = after.year // DECADE * DECADE
     behind = min(max(after, before).year // DECADE * DECADE + DECADE, MAXYEAR + 1)
     return _lattice_of_years(recurrence, first, behind).within(after, before).without(without)

@@ -113,13 +113,20 @@ def overlap_each_other(starts: Sequence[datetime], length: timedelta) -> bool:
     return any(later - earlier < length for earlier, later in itertools.pairwise(starts))
 
 
-def compared_until(starts: Iterable[datetime]) -> datetime:
+def compared_until(now: datetime, starts: Iterable[datetime] = ()) -> datetime:
     """The end of the window in which infinite series are compared: the same for a decade, so that it can be kept.
 
-    starts  instants or wall clocks: on the wall it may be the year before.
+    starts  instants or wall clocks: on the wall it may be the year before. None of a series without end lies more
+            than GUARANTEED_YEARS behind its own making (``too_far``), so the window has a bound.
     """
-    year = max(start.year for start in starts) + GUARANTEED_YEARS + 2
+    latest = max([now.year, *(start.year for start in starts)])
+    year = min(latest, now.year + GUARANTEED_YEARS + 1) + GUARANTEED_YEARS + 2
     return datetime(min(-(-year // DECADE) * DECADE, MAXYEAR), 1, 1, tzinfo=UTC)
+
+
+def too_far(start: datetime, *, now: datetime) -> bool:
+    """Whether a series without end would begin too late: what stands is compared with it from now on."""
+    return start > _plus_years(now, GUARANTEED_YEARS)
 
 
 def refuse_occurrence(status: BookingStatus | None, start: datetime, *, now: datetime) -> Refusal | None:

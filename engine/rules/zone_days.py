@@ -81,8 +81,12 @@ def _first_day(wall_ms: int, clock_ms: int) -> int:
 
 def changes_between(zone: str, first: int, behind: int) -> Iterator[Change]:
     """The offset that holds well before ``first``, then every change of it up to well behind ``behind``."""
+    known: int | None = None
     for stretch in range((first - 3) // STRETCH_DAYS, (behind + 2) // STRETCH_DAYS + 1):
-        yield from _changes_of(zone, stretch)
+        for instant, offset in _changes_of(zone, stretch):
+            if offset != known:  # a stretch begins with the offset that holds there, which may be the one before
+                known = offset
+                yield instant, offset
 
 
 @lru_cache(maxsize=STRETCHES)

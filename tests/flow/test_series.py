@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from engine.batch import WEIGHT_LIMIT
-from engine.commands import HORIZON, CancelOccurrence, CancelSeries, Reason, Status
+from engine.commands import HORIZON, CancelOccurrence, CancelSeries, Command, Reason, Status
 from engine.direct import DirectIntake
 from engine.queue import scripts
 from tests.clients import (
@@ -84,7 +84,8 @@ async def test_series_and_single_bookings_are_decided_in_ticket_order(
     """Each of them takes what a later one wants: any other order would have other winners."""
     room = await add_resource(database, capacity=1)
     weekly = book_series("FREQ=WEEKLY;COUNT=3", NINE)
-    commands = [hour(7 * 24), weekly, hour(0), book_series("FREQ=WEEKLY;COUNT=3", NINE, skip=True), weekly, hour(0)]
+    skipping = book_series("FREQ=WEEKLY;COUNT=3", NINE, skip=True)
+    commands: list[Command] = [hour(7 * 24), weekly, hour(0), skipping, weekly, hour(0)]
     async with turning(redis_url, database_url) as worker:
         await enqueue(worker.redis, [request(room, command) for command in commands])
         await worker.serve_all()

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from engine.errors import QueueFull
+from engine.errors import TooManyWaiting
 from tests.clients import add_resources, open_intake, request
 from tests.schema.rows import Connection
 from tests.support import wait_until
@@ -22,7 +22,7 @@ async def test_who_waits_for_an_equal_request_counts_among_those_who_wait(
     async with open_intake(redis_url, database_url) as intake:
         calls = [asyncio.create_task(intake.decide(request(room, key="a"), wait_s=30)) for _ in range(LIMIT)]
         await wait_until(lambda: sum(map(len, intake._joined.values())) == LIMIT - 1)
-        with pytest.raises(QueueFull):
+        with pytest.raises(TooManyWaiting):
             await intake.decide(request(room, key="a"), wait_s=30)
         calls[0].cancel()
         await asyncio.wait(calls[:1])

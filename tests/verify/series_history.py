@@ -68,7 +68,7 @@ async def write_room(history: History, nine: datetime) -> None:
     await decide(history, move(daily, three + 5 * DAY, three + 5 * DAY + HOUR))  # room 13
     following = move(daily, three + 3 * DAY, three + 3 * DAY + HOUR / 2, scope=Scope.THIS_AND_FOLLOWING)
     await history.made("later", room, following)  # room 14: but for what was cancelled or moved
-    await decide(history, RestoreOccurrence(daily, three + 4 * DAY))  # room 15: it stays with the old series
+    await decide(history, RestoreOccurrence(daily, three + 4 * DAY), Reason.NOT_AN_OCCURRENCE)  # room 15: it went along
     taken = Book(three + BEHIND + 9 * DAY, three + BEHIND + 9 * DAY + HOUR)
     await decide(history, taken, Reason.CONFLICT)  # room 16: by what is not stored
 
