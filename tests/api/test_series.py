@@ -440,6 +440,24 @@ async def test_a_preview_is_refused_as_the_booking_would_be(client: httpx.AsyncC
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "resource_unknown")
 
 
+async def test_a_preview_for_more_places_than_there_are_meets_a_conflict_everywhere(client: httpx.AsyncClient) -> None:
+    await make_resource(client)
+    wish = {"resource_id": "room-1", **hours(), "recurrence_rule": "FREQ=WEEKLY", "places": 2}
+    told = await client.post(f"{ROOT}/recurrence/preview", json=wish)
+    assert told.status_code == 200
+    assert (told.json()["has_conflict"], told.json()["clashing_occurrences"]) == (True, told.json()["occurrences"])
+
+
+async def test_a_series_without_end_starts_within_the_years_that_are_compared(client: httpx.AsyncClient) -> None:
+    await make_resource(client)
+    wish = {"start_time": "2136-08-10T09:00:00Z", "end_time": "2136-08-10T10:00:00Z", "recurrence_rule": "FREQ=YEARLY"}
+    for address in ("/recurrence/preview", "/bookings"):
+        told = await client.post(ROOT + address, json={"resource_id": "room-1", **wish})
+        assert (told.status_code, told.json()["code"]) == (422, "rrule_too_long")
+    finite = {"resource_id": "room-1", **wish, "recurrence_rule": "FREQ=YEARLY;COUNT=2"}
+    assert (await client.post(f"{ROOT}/bookings", json=finite)).status_code == 201
+
+
 async def test_a_thousand_occurrences_are_booked_at_once(client: httpx.AsyncClient) -> None:
     await make_resource(client)
     made = await series_booked(client, "FREQ=DAILY;COUNT=1000")
