@@ -53,10 +53,10 @@ class Calendar:
             block.bookings = list(bookings)
 
     def add(self, start_time: datetime, end_time: datetime, *, places: int, ticket: int, booking: UUID) -> None:
-        """Let a claim stand. Tickets only rise, so it is the last of its block."""
+        """Let a claim stand, in ticket order: it may come back after it was taken out, or be of an older series."""
         block = self._block(start_time, end_time)
         block.places += places
-        block.bookings.append((ticket, booking))
+        insort(block.bookings, (ticket, booking))
 
     def remove(self, start_time: datetime, end_time: datetime, *, places: int, ticket: int, booking: UUID) -> None:
         """Take a claim away."""

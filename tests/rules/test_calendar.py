@@ -123,6 +123,18 @@ def test_a_claim_that_was_not_loaded_may_be_taken_away() -> None:
     assert standing(calendar, 0, LAST) == expected([Claim(0, 1, 1, 1)], 0, LAST)
 
 
+def test_a_claim_that_comes_back_stands_where_it_stood() -> None:
+    """A move that was refused: whatever came in its place, the clashes are named in ticket order."""
+    calendar = Calendar()
+    claims = [Claim(0, 1, 1, ticket) for ticket in (1, 2, 3)]
+    for claim in claims:
+        add(calendar, claim)
+    remove(calendar, claims[1])
+    add(calendar, claims[1])
+    (block,) = calendar.overlapping(at(0), at(1))
+    assert [ticket for ticket, _ in block.bookings] == [1, 2, 3]
+
+
 def test_taking_away_more_bookings_than_are_named_leaves_the_count_right() -> None:
     """A block names its first bookings only; one that is not named can be cancelled all the same."""
     calendar = Calendar()
