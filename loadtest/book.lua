@@ -14,7 +14,7 @@ local ffi = require('ffi')
 ffi.cdef[[int kill(int, int); int getpid(void);]]
 local SIGINT = 2
 
-local BEGINNING = 4102444800 -- 2100-01-01T00:00:00Z
+local BEGINNING = 2840140800 -- 2060-01-01T00:00:00Z
 local SERIES_BEGINNING = BEGINNING + 366 * 86400
 local STEP = 7919
 

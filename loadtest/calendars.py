@@ -23,7 +23,7 @@ AVAILABILITY = "/api/v1/availability"
 SEEN = "Firstcome-Seen"
 ANSWER_WITHIN_S = 30
 
-FIRST = datetime(2101, 1, 3, tzinfo=UTC)
+FIRST = datetime(2061, 1, 3, tzinfo=UTC)
 """When the series begin."""
 NEAR = FIRST + timedelta(days=7)
 FAR = FIRST.replace(year=FIRST.year + 5)

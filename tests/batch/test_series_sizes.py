@@ -40,12 +40,20 @@ SIZES = (1, 7, 256)
 CAPACITIES = (1, 3)
 FAR = 3 * 364 * DAY
 """Behind what is stored: the days there are as full as those near."""
-RULES = ("FREQ=DAILY;COUNT=3", "FREQ=DAILY", "FREQ=DAILY", "FREQ=DAILY;INTERVAL=3", None)
+RULES = ("FREQ=DAILY;COUNT=3", "FREQ=DAILY;INTERVAL=2", "FREQ=DAILY;INTERVAL=2", "FREQ=DAILY;INTERVAL=3", None)
 KINDS = (
     *("book", "book", "book", "book_series", "book_series", "book_series", "book_series"),
     *("cancel", "reschedule", "update_resource", "cancel_series"),
     *("cancel_occurrence", "cancel_occurrence", "restore_occurrence", "move", "move", "move"),
 )
+
+
+EMPTY = """
+SET session_replication_role = replica;
+TRUNCATE resource, series, booking, ledger, idempotency;
+SET session_replication_role = origin;
+"""
+"""So that the audit looks at one plan at a time. The ledger lets nobody do that, but for whom there are no triggers."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ wishes = st.builds(
     scope=st.sampled_from(list(Scope)),
     key=st.sampled_from([*[None] * 8, "a"]),
 )
+BEFORE = Wish("book_series", 0, 1, False, 2, 1, "FREQ=DAILY", False, 0, 0, Scope.THIS, None)
+"""Stands before anything else comes, so that there always is a series without end to meet."""
 phases = st.lists(st.lists(st.tuples(st.integers(0, 1), wishes), min_size=3, max_size=10), min_size=3, max_size=5)
 """Commands of a phase name what earlier phases made: nobody knows an id before its commit."""
 
@@ -105,7 +115,7 @@ class Side:
 
 
 @settings(
-    max_examples=30,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
     derandomize=True,
@@ -114,8 +124,10 @@ class Side:
 async def test_batches_of_1_7_and_256_decide_series_alike(
     database: Connection, plan: list[list[tuple[int, Wish]]]
 ) -> None:
+    await database.execute(EMPTY)
     first = monday()
-    made = [await write(database, plan, first, size) for size in SIZES]
+    before = [(number, replace(BEFORE, places=capacity - number)) for number, capacity in enumerate(CAPACITIES)]
+    made = [await write(database, [before, *plan], first, size) for size in SIZES]
     assert made[0] == made[1] == made[2]
     report = await verify(database)
     assert report.violations == [], report.text()
