@@ -12,8 +12,6 @@ from api.decode import BadRequest
 from api.fields import Fault
 from engine.identifiers import uuid7
 
-ANONYMOUS = "anonymous"
-"""Everyone, in open mode."""
 LONGEST_WAIT_S = 30
 LONGEST_HEADER = 4_096
 _KEY = re.compile(rb"[\x20-\x7e]{1,255}")
@@ -36,11 +34,6 @@ def read_headers(given: Iterable[tuple[bytes, bytes]]) -> Headers:
         for name, value in pairs:
             headers[name] = headers[name] + b", " + value if name in headers else value
     return headers
-
-
-def caller_of(headers: Headers) -> str:  # noqa: ARG001  # what accounts will need
-    """Say who is asking: the scope of idempotency keys."""
-    return ANONYMOUS
 
 
 def idempotency_key(headers: Headers) -> str | None:

@@ -11,8 +11,9 @@ from hashlib import blake2b
 
 import msgspec
 
+from api.access import caller_of
 from api.bodies import QueuedBody
-from api.callers import Headers, Patience, caller_of, patience, request_tag, tag_request
+from api.callers import Headers, Patience, patience, request_tag, tag_request
 from api.http import Answer, Call, HeaderPairs, json_answer
 from api.languages import language_of
 from api.outcomes import answer_with, result_of
@@ -55,7 +56,7 @@ async def bring(
     """
     parts = parts_of(call)
     hashed = body_hash(call, (resource, command if wish is None else wish))
-    request = Request(uuid7(), resource, caller_of(headers), key, hashed, command)
+    request = Request(uuid7(), resource, caller_of(call).name, key, hashed, command)
     tag_request(call.scope, headers, request.request_id)
     kept = None if key is None else await _kept_outcome(parts, request)
     if kept is not None:

@@ -11,6 +11,7 @@ from litestar import Controller, get, patch, post
 from msgspec import UNSET
 
 from api import operations
+from api.access import caller_of
 from api.bodies import (
     DEFAULT_LIMIT,
     LEDGER_QUERY,
@@ -22,7 +23,7 @@ from api.bodies import (
     ResourcePage,
     encode,
 )
-from api.callers import caller_of, idempotency_key, matches, read_headers, wished_version
+from api.callers import idempotency_key, matches, read_headers, wished_version
 from api.deciding import REPLAYED, body_hash, bring
 from api.decode import BadRequest
 from api.fields import Fault
@@ -71,7 +72,7 @@ class ResourceController(Controller):
         body = NEW_RESOURCE.decode(await read_json(request, headers))
         key = idempotency_key(headers)
         hashed = body_hash(request, body)
-        caller = caller_of(headers)
+        caller = caller_of(request).name
 
         async def make(connection: Connection) -> tuple[KeptAnswer, bool]:
             return await _make_resource(connection, body, caller=caller, key=key, hashed=hashed)

@@ -8,7 +8,7 @@ intervals are half-open ``[start_time, end_time)``. ``resource`` is the number a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
 from operator import add
@@ -35,7 +35,13 @@ class Reason(StrEnum):
     OCCURRENCE_CANCELLED = "occurrence_cancelled"
     """The occurrence was cancelled, so it cannot be moved before it is restored."""
     STALE_VERSION = "stale_version"
-    """``If-Match`` named an older version of the booking, series or resource."""
+    """``If-Match`` named an older version of the booking, series, resource or event."""
+    SLOT_CANCELLED = "slot_cancelled"
+    """The slot was taken back by its host."""
+    SLOT_BOOKED = "slot_booked"
+    """Seats of the slot are taken, so it cannot be taken back."""
+    TOO_LATE_TO_CANCEL = "too_late_to_cancel"
+    """A seat is given back so long before its time at least; that moment has passed."""
     RULE_CANNOT_MOVE = "rule_cannot_move"
     """No rule gives the moved occurrences of the series."""
     SERIES_OVERLAPS_ITSELF = "series_overlaps_itself"
@@ -48,6 +54,14 @@ class Reason(StrEnum):
     """The time is taken, or too few places are left in it."""
     CAPACITY_BELOW_TAKEN = "capacity_below_taken"
     """More places are taken at some instant than the new capacity has."""
+    ALREADY_BOOKED = "already_booked"
+    """The person has a seat of this slot or event."""
+    NO_SEATS_LEFT = "no_seats_left"
+    """Every seat of the slot or event is taken."""
+    MAX_ACTIVE_BOOKINGS = "max_active_bookings"
+    """The person has as many bookings ahead as one may have."""
+    MAX_BOOKINGS_WITH_HOST = "max_bookings_with_host"
+    """The person has as many slots of this host ahead as one may have."""
 
 
 class Status(StrEnum):
@@ -168,11 +182,75 @@ class MoveOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="move_occ
     booking: UUID | None = None
 
 
+class SlotRule(msgspec.Struct, frozen=True, array_like=True):
+    """A window of the wall clock that repeats, cut into slots.
+
+    recurrence       when the window begins, day by day; its length is the window's.
+    step_ms          from the start of a slot to that of the next in the same window.
+    horizon_days     how far ahead slots are published.
+    published_until  before which this command publishes them.
+    """
+
+    recurrence: Recurrence
+    step_ms: int
+    horizon_days: int
+    published_until: datetime
+
+
 class UpdateResource(msgspec.Struct, frozen=True, array_like=True, tag="update_resource"):
     """Change the resource itself. ``None`` leaves a property as it is."""
 
     name: str | None = None
     capacity: int | None = None
+    if_version: int | None = None
+
+
+class PublishSlots(msgspec.Struct, frozen=True, array_like=True, tag="publish_slots"):
+    """Offer slots on a host's calendar, the home of the command: each claims its time there.
+
+    first, gaps_ms  as of BookSeries: the starts of the slots, at most MAX_SLOTS.
+    slot_ms         how long each takes.
+    capacity        seats of each.
+    skip            True: publish what is free and leave out what is not. False: all or nothing.
+    rule            by which more are published later, or None.
+    """
+
+    first: datetime
+    gaps_ms: tuple[int, ...]
+    slot_ms: int
+    capacity: int = 1
+    skip: bool = False
+    rule: SlotRule | None = None
+
+
+class CancelSlot(msgspec.Struct, frozen=True, array_like=True, tag="cancel_slot"):
+    """Take back a slot that nobody has booked. Harmless when it was taken back before."""
+
+    slot: UUID
+
+
+class CancelSlotRule(msgspec.Struct, frozen=True, array_like=True, tag="cancel_slot_rule"):
+    """Let a rule publish no more slots. Those that it published stay. Harmless when it was ended before."""
+
+    rule: UUID
+
+
+class BookSeat(msgspec.Struct, frozen=True, array_like=True, tag="book_seat"):
+    """Claim a seat of a slot or event.
+
+    person  whose it will be, where that is not who asks.
+    """
+
+    slot: UUID
+    person: str | None = None
+
+
+class ChangeEvent(msgspec.Struct, frozen=True, array_like=True, tag="change_event"):
+    """Change an event. ``None`` leaves a property as it is."""
+
+    event: UUID
+    name: str | None = None
+    total_seats: int | None = None
     if_version: int | None = None
 
 
@@ -184,15 +262,32 @@ class Unreadable(msgspec.Struct, frozen=True, array_like=True, tag="unreadable")
 
 OfSeries = CancelSeries | CancelOccurrence | RestoreOccurrence | MoveOccurrence
 """Commands that change a series that stands."""
-Command = Book | Cancel | Reschedule | BookSeries | OfSeries | UpdateResource | Unreadable
+OfSlots = PublishSlots | CancelSlot | CancelSlotRule | BookSeat | ChangeEvent
+"""Commands about slots and events."""
+Command = Book | Cancel | Reschedule | BookSeries | OfSeries | UpdateResource | OfSlots | Unreadable
+
+
+class Limits(msgspec.Struct, frozen=True, array_like=True):
+    """What whoever asks is held to. It comes with the request, so that a replay needs no settings.
+
+    active       bookings that one may have ahead; None: any number.
+    with_host    of these, slots of one host; None: any number.
+    cancel_ms    so long before its start, at the latest, a seat can be given back: later than that, and at that very
+                 instant, it cannot. None: at any time.
+    """
+
+    active: int | None = None
+    with_host: int | None = None
+    cancel_ms: int | None = None
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True):
     """A command with who asks, as the API hands it to the queue.
 
-    caller    who asks; the scope of ``key``.
+    caller    who asks: a person's id, or ANONYMOUS; the scope of ``key``.
     key       the caller's idempotency key, or None.
     body_hash hash of method, path and decoded body: what makes a repeated key the same request.
+    limits    what whoever gets the booking is held to; None: nothing.
     """
 
     request_id: UUID
@@ -201,6 +296,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True):
     key: str | None
     body_hash: bytes
     command: Command
+    limits: Limits | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -283,7 +379,9 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     capacity  the capacity asked for (``update_resource``).
     clashes   at most MAX_CLASHES, in order of start.
     subject   the booking or series that the command named.
-    detail    where a series is concerned.
+    detail    where a series, or several slots are concerned.
+    counted   what was counted of the person under their row's lock, and the limit it was held against: the active
+              bookings, or the slots of the host where that is the reason; (None, None) where nothing is limited.
     repeated  True where an earlier request with the same key was decided and this is its outcome.
     """
 
@@ -301,6 +399,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     subject: UUID | None = None
     detail: SeriesDetail | None = None
     repeated: bool = False
+    counted: int | None = None
+    counted_limit: int | None = None
 
 
 class Queued(msgspec.Struct, frozen=True):
@@ -324,19 +424,27 @@ HORIZON = timedelta(days=400)
 """How far ahead the occurrences of an infinite series are stored."""
 
 
+MAX_SLOTS = 5_000
+"""Slots that one command publishes."""
+ANONYMOUS = "anonymous"
+"""Everyone, where nobody signs in."""
+UNDATED = (datetime(9000, 1, 1, tzinfo=UTC), datetime(9000, 1, 2, tzinfo=UTC))
+"""When an event takes place that has no time: far enough ahead of everything."""
+
+
 WHOLE_SERIES = 1_000
 """What a change of a whole series counts for in a batch: it may have so many occurrences."""
 
 
-def starts_of(command: BookSeries) -> list[datetime]:
-    """The starts of the occurrences that a command lists."""
+def starts_of(command: BookSeries | PublishSlots) -> list[datetime]:
+    """The starts of the occurrences or slots that a command lists."""
     return list(accumulate((timedelta(milliseconds=gap) for gap in command.gaps_ms), add, initial=command.first))
 
 
 def weight_of(command: Command) -> int:
     """What a command counts for in a batch: as many as it has occurrences."""
     match command:
-        case BookSeries():
+        case BookSeries() | PublishSlots():
             return len(command.gaps_ms) + 1
         case CancelSeries():
             return WHOLE_SERIES
@@ -361,5 +469,10 @@ _KINDS: dict[type[Command], str] = {
     RestoreOccurrence: "restore_occurrence",
     MoveOccurrence: "move_occurrence",
     UpdateResource: "update_resource",
+    PublishSlots: "publish_slots",
+    CancelSlot: "cancel_slot",
+    CancelSlotRule: "cancel_slot_rule",
+    BookSeat: "book_seat",
+    ChangeEvent: "change_event",
     Unreadable: "unreadable",
 }

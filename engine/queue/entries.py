@@ -8,7 +8,7 @@ An entry is a header that the scripts write and read, and a body that only this 
     9       8     Redis's TIME when it joined, microseconds, big-endian
     17      16    request id
     33      16    field: what makes a repeated call the same command, see ``field_of``
-    49      ...   body: MessagePack of [API process that waits, caller, key, body hash, command]
+    49      ...   body: MessagePack of [API process that waits, caller, key, body hash, command, limits]
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from uuid import UUID
 import msgspec
 
 from engine.chain import EPOCH
-from engine.commands import Command, Entry, Outcome, Request, Unreadable
+from engine.commands import Command, Entry, Limits, Outcome, Request, Unreadable
 
-VERSION = 1
+VERSION = 2
+"""What is written. Version 1 had no limits and no commands about slots; it is still read."""
 HEADER = struct.Struct(">BQQ16s16s")
 
 
@@ -37,6 +38,7 @@ class _Body(msgspec.Struct, frozen=True, array_like=True):
     key: str | None
     body_hash: bytes
     command: Command
+    limits: Limits | None = None
 
 
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
@@ -46,7 +48,7 @@ _outcomes_decoder = msgspec.msgpack.Decoder(list[tuple[UUID, Outcome]])
 
 def encode_body(api: str, request: Request) -> bytes:
     """The body of a request's entry; ``api`` is the process that waits for the reply."""
-    return _encoder.encode(_Body(api, request.caller, request.key, request.body_hash, request.command))
+    return _encoder.encode(_Body(api, request.caller, request.key, request.body_hash, request.command, request.limits))
 
 
 def field_of(request: Request) -> bytes:
@@ -69,7 +71,7 @@ def decode_entry(resource: int, raw: bytes, *, waiting: bytes = b"", withdrawn: 
 
     Raises NewerFormatError.
     """
-    if raw[0] != VERSION:
+    if raw[0] > VERSION:
         raise NewerFormatError(f"resource {resource} holds an entry of format {raw[0]}, this worker knows {VERSION}")
     _, ticket, joined_us, request_id, _ = HEADER.unpack_from(raw)
     try:
@@ -80,7 +82,9 @@ def decode_entry(resource: int, raw: bytes, *, waiting: bytes = b"", withdrawn: 
     return Entry(
         ticket=ticket,
         joined_at=EPOCH + timedelta(microseconds=joined_us),
-        request=Request(UUID(bytes=request_id), resource, body.caller, body.key, body.body_hash, body.command),
+        request=Request(
+            UUID(bytes=request_id), resource, body.caller, body.key, body.body_hash, body.command, body.limits
+        ),
         raw=raw,
         waiting=tuple(dict.fromkeys(apis)),
         withdrawn=withdrawn,

@@ -29,9 +29,10 @@ async def test_the_schema_is_the_one_that_is_kept(database: Connection, tmp_path
 
 async def test_every_time_has_a_zone(database: Connection) -> None:
     types = {row[0]: row[1] for row in await database.fetch(TIMES)}
-    assert types.pop("booking.during") == "tstzrange"
-    # What a series says on the wall of its zone, whatever the offset of a day is: the one time without a zone.
-    assert types.pop("series.wall_clock") == "timestamp without time zone"
+    assert [types.pop(f"{table}.during") for table in ("booking", "slot")] == ["tstzrange"] * 2
+    # What a rule says on the wall of its zone, whatever the offset of a day is: the only times without a zone.
+    walls = [types.pop(f"{table}.wall_clock") for table in ("series", "slot_rule")]
+    assert walls == ["timestamp without time zone"] * 2
     assert [types.pop(name) for name in ("series.excluded", "series.extra")] == ["timestamp with time zone[]"] * 2
     assert len(types) > 10
     assert set(types.values()) == {"timestamp with time zone"}, types

@@ -5,7 +5,7 @@
 -- and the ticket cannot be known here; -1: the queue is full), request id of the entry, last ticket decided.
 -- Repeating a call changes nothing: a command that is queued keeps its ticket, and who asks is added to
 -- those who wait. Everything is checked before the first write.
-local VERSION = 1
+local VERSION = 2
 local memory = redis.call('GET', 'fc:memory')
 local fresh = not memory
 if fresh then memory = ARGV[1] end
