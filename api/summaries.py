@@ -8,6 +8,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from api.languages import LANGUAGES, Numbered, Words
+from engine.rules.day_set import WEEK
 from engine.rules.recurrence import Recurrence
 from engine.rules.recurrence_rule import Frequency, Rule
 from engine.rules.wall_clock import to_local
@@ -34,6 +35,8 @@ def _parts(recurrence: Recurrence, words: Words) -> Iterator[str]:
     if rule is not None:
         more = words.more_dates
         yield from _days(rule.implied_by(recurrence.start), words)
+        if _week_start_matters(rule, recurrence.start.weekday()):
+            yield words.weeks_from.format(weekday=words.weekdays[rule.week_start])
         if rule.count is not None:
             yield _number(words.times, rule.count)
         if rule.until is not None:
@@ -53,6 +56,21 @@ def _days(rule: Rule, words: Words) -> Iterator[str]:
     if rule.by_set_position:
         chosen = [_place(position, words.of_these, words) for position in _in_order(rule.by_set_position)]
         yield words.only.format(what=words.on_days.format(items=_listed(chosen, words)))
+
+
+def _week_start_matters(rule: Rule, first: int) -> bool:
+    """Whether the rule gives other days than it would if its weeks began on Monday.
+
+    It counts or orders the days of a week, and some of them lie otherwise from the first one: in the week before.
+
+    first  the weekday on which the series begins.
+    """
+
+    def from_first(weekday: int, week_start: int) -> int:
+        return (weekday - week_start) % WEEK - (first - week_start) % WEEK
+
+    counts = rule.frequency is Frequency.WEEKLY and (rule.interval > 1 or bool(rule.by_set_position))
+    return counts and any(from_first(day, rule.week_start) != from_first(day, 0) for _, day in rule.by_day)
 
 
 def _on_days(rule: Rule, words: Words) -> Iterator[str]:

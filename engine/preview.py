@@ -129,5 +129,5 @@ async def _compare(connection: Connection, state: ResourceState, wish: Wish) -> 
     if state.series_horizon is not None:
         unfinished = (await load_unfinished(connection, [state.resource])).get(state.resource, [])
     await wish.look_far(connection, state.resource, unfinished, now=state.now)
-    claim_unstored(calendar, unfinished, wish.wanted)
+    await claim_unstored(calendar, unfinished, wish.wanted)
     return wish.clashing(calendar, capacity=state.capacity, now=state.now, far_limit=MAX_OCCURRENCE_CLASHES)

@@ -141,8 +141,8 @@ def _missing(series: KeptSeries, given: Sequence[datetime]) -> Iterator[Fault]:
 
 def _strange(series: KeptSeries, given: Sequence[datetime], made: Recurrence) -> Iterator[Fault]:
     """Rows of which the rule knows nothing."""
-    meant = _meant(made, series.rows)
-    stands = frozenset(given if series.status != BookingStatus.RESCHEDULED else ())
+    meant = _meant(replace_excluded(made, ()), series.rows)
+    stands = _standing(series, given) if series.status != BookingStatus.RESCHEDULED else set()
     excluded = frozenset(made.excluded)
     for row in sorted(series.rows, key=lambda row: (row.name, row.booking)):
         own = row.ticket == series.ticket
@@ -154,13 +154,19 @@ def _strange(series: KeptSeries, given: Sequence[datetime], made: Recurrence) ->
             yield [row.booking], f"its ticket made another occurrence than that at {row.name.isoformat()}"
 
 
-def _meant(made: Recurrence, rows: Sequence[KeptOccurrence]) -> set[datetime]:
-    """What a recurrence gave, its exceptions included, as far as there are rows."""
+def _standing(series: KeptSeries, given: Sequence[datetime]) -> set[datetime]:
+    """What may stand with the ticket of the series: what is stored of it, and behind that what came along into it."""
+    assert series.recurrence is not None, "asked for before"
+    along = [row for row in series.rows if row.ticket == series.ticket and row.moved]
+    return {*given, *_meant(series.recurrence, along)}
+
+
+def _meant(recurrence: Recurrence, rows: Sequence[KeptOccurrence]) -> set[datetime]:
+    """What a recurrence gives, as far as there are rows."""
     if not rows:
         return set()
     names = [row.name for row in rows]
-    every = replace_excluded(made, ())
-    return set(lattice_of(every, after=min(names), before=max(names) + INSTANT).starts())
+    return set(lattice_of(recurrence, after=min(names), before=max(names) + INSTANT).starts())
 
 
 def _is_named(row: KeptOccurrence) -> bool:

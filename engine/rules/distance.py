@@ -23,9 +23,12 @@ from engine.rules.day_sums import DaySums
 from engine.rules.lattice import (
     MILLISECOND,
     Lattice,
+    elements,
     instant_of,
     lattice_at,
+    meeting,
     milliseconds_of,
+    moved_back,
     moved_back_any,
     touched,
 )
@@ -94,7 +97,7 @@ def far_clashes(
     claims = list(claims)
     layers = [_Layer(one.places, one.lattice) for one in series] + _layers_of(claims)
     crowded = _crowded(wanted, layers, room=capacity - places)
-    return len(crowded), list(islice(_named(crowded, series, claims), limit))
+    return len(crowded), list(_named(crowded, series, claims, limit=limit))
 
 
 def far_peak(series: Sequence[FarSeries], claims: Iterable[FarClaim] = ()) -> int:
@@ -187,18 +190,57 @@ def _layers_of(claims: Iterable[FarClaim]) -> list[_Layer]:
     return [_Layer(places, lattice_at(starts, length_ms=length_ms)) for (places, length_ms), starts in alike.items()]
 
 
-def _named(crowded: Lattice, series: Sequence[FarSeries], claims: Sequence[FarClaim]) -> Iterator[FarClash]:
-    """Name what stands in the way of each occurrence, in order of start."""
-    if not crowded:
+def _named(
+    crowded: Lattice, series: Sequence[FarSeries], claims: Sequence[FarClaim], *, limit: int
+) -> Iterator[FarClash]:
+    """Name what stands in the way of the first occurrences, in order of start."""
+    starts = list(islice(crowded.starts(), limit))
+    if not starts:
         return
-    near = [one for one in series if any(touched(crowded, *group, other=one.lattice) for group in crowded.groups)]
+    few = crowded.started(milliseconds_of(starts[0]), milliseconds_of(starts[-1]) + 1)
+    longest = len(starts) * DAY_MS - few.length_ms  # of longer ones there are more distances than occurrences to name
+    of_short = _first_of_short(few, [one for one in series if one.lattice.length_ms <= longest])
+    long = [one for one in series if one.lattice.length_ms > longest]
     calendar = Calendar()
     for claim in sorted(claims, key=attrgetter("ticket")):
         calendar.add(claim.start_time, claim.end_time, places=claim.places, ticket=claim.ticket, booking=claim.booking)
-    for start, end in crowded.occurrences():
-        standing = [*_first_of_series(near, start, end), *_first_booked(calendar, start, end)]
+    for start, end in few.occurrences():
+        standing = [*_first_of_series(long, start, end), *_first_booked(calendar, start, end)]
+        standing += of_short.get(milliseconds_of(start), ())
         clash_start, clash_end, _, name = min(standing)
         yield FarClash(start, end, Clash(name, instant_of(clash_start), instant_of(clash_end)))
+
+
+def _first_of_short(wanted: Lattice, series: Sequence[FarSeries]) -> dict[int, list[_Standing]]:
+    """By the start of each wanted occurrence, the first of the series' occurrences that overlaps it, if one does.
+
+    Where two sets of days meet, they do so at the same few distances on all days. So the distances are put in order,
+    and not what stands in the way of each occurrence.
+    """
+    found: dict[int, list[_Standing]] = {}
+    for clock, days in wanted.groups:
+        left = days
+        for ahead_ms, ends_ms, ticket, name, standing in sorted(_distances(wanted, clock, series)):
+            for day in elements(left & standing):
+                start = (wanted.first + day) * DAY_MS + clock
+                found[start] = [(start + ahead_ms, start + ends_ms, ticket, name)]
+            left &= ~standing
+    return found
+
+
+def _distances(wanted: Lattice, clock: int, series: Iterable[FarSeries]) -> Iterator[tuple[int, int, int, UUID, int]]:
+    """How far from the wanted occurrences at a clock those of each series lie that overlap them.
+
+    Yields their start and end, in milliseconds after the start of the wanted one, which may be below 0; ticket, name;
+    and on which days.
+    """
+    for one in series:
+        between = wanted.first - one.lattice.first
+        for other_clock, days in one.lattice.groups:
+            for later in meeting(clock, wanted.length_ms, other=other_clock, other_length_ms=one.lattice.length_ms):
+                ahead_ms = later * DAY_MS + other_clock - clock
+                standing = moved_back(days, later + between)
+                yield ahead_ms, ahead_ms + one.lattice.length_ms, one.ticket, one.series, standing
 
 
 def _first_of_series(series: Iterable[FarSeries], start: datetime, end: datetime) -> Iterator[_Standing]:

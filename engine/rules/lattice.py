@@ -55,7 +55,8 @@ class Lattice:
 
     def starts(self) -> Iterator[datetime]:
         """When the occurrences start, in order. Costs what is taken of it."""
-        return map(instant_of, merge(*(self._starts_ms(clock, days) for clock, days in self.groups)))
+        by_clock = [self._starts(clock, days) for clock, days in self.groups]
+        return by_clock[0] if len(by_clock) == 1 else merge(*by_clock)
 
     def occurrences(self) -> Iterator[Interval]:
         """Start and end of each, in order. Costs what is taken of it."""
@@ -108,9 +109,9 @@ class Lattice:
                 groups.append((clock, found << (begin - first)))
         return Lattice(first, self.length_ms, tuple(groups))
 
-    def _starts_ms(self, clock: int, days: int) -> Iterator[int]:
-        midnight = self.first * DAY_MS + clock
-        return (midnight + day * DAY_MS for day in _elements(days))
+    def _starts(self, clock: int, days: int) -> Iterator[datetime]:
+        first = instant_of(self.first * DAY_MS + clock)
+        return (first + timedelta(day) for day in elements(days))
 
 
 def lattice_of(
@@ -233,7 +234,7 @@ def _together(one: Lattice, other: Lattice) -> Lattice:
     return Lattice(one.first, one.length_ms, tuple(sorted(days.items())))
 
 
-def _elements(days: int) -> Iterator[int]:
+def elements(days: int) -> Iterator[int]:
     """The days of a set, ascending."""
     digits = f"{days:b}"[::-1]
     day = digits.find("1")

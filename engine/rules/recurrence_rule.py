@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,8 @@ MAX_WEEKDAY_NUMBER = 53
 """The highest n in BYDAY=nMO: a year has no more of one weekday."""
 MAX_PART = 60
 """Characters of a refused part that are quoted."""
+RULES = 1_024
+"""How many stored rules are kept as they were read: some 2 KB each."""
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """Monday is 0, as ``date.weekday`` has it."""
@@ -147,6 +150,7 @@ def parse_rule(text: str, *, zone: ZoneInfo) -> Rule:
     return _read(text, zone)
 
 
+@lru_cache(maxsize=RULES)
 def rule_of(text: str) -> Rule:
     """The rule of which ``Rule.text`` is the text: what was stored is read again, however long it became."""
     return _read(text, ZoneInfo("UTC"))

@@ -18,6 +18,9 @@ INSTANT = timedelta(microseconds=1)
 GUARANTEED_YEARS = 50
 """Infinite series are compared for at least so many years from the later start."""
 DECADE = 10
+MAX_UNFINISHED = 200
+"""Series of one resource that are not stored whole. Whoever wants a time behind what is stored is compared with all of
+them, under the resource's lock."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -39,12 +42,19 @@ class Clashing:
         return Clashing(self.starts + later.starts, self.count + later.count, clashes)
 
 
-def refuse_occurrences(first_start: datetime, places: int, *, capacity: int, now: datetime) -> Refusal | None:
-    """Say why a series cannot be had, wherever its occurrences lie, or None."""
+def refuse_occurrences(
+    first_start: datetime, places: int, *, capacity: int, now: datetime, unfinished: int | None = None
+) -> Refusal | None:
+    """Say why a series cannot be had, wherever its occurrences lie, or None.
+
+    unfinished  how many series that are not stored whole stand beside it. None: it will be stored whole itself.
+    """
     if first_start <= now:
         return Refusal(Reason.SLOT_IN_PAST)
     if places > capacity:
         return Refusal(Reason.PLACES_EXCEED_CAPACITY)
+    if unfinished is not None and unfinished >= MAX_UNFINISHED:
+        return Refusal(Reason.TOO_MANY_SERIES)
     return None
 
 

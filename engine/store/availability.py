@@ -12,6 +12,7 @@ from engine.rules.free_time import Taken
 from engine.rules.lattice import lattice_of
 from engine.rules.recurrence import Recurrence
 from engine.rules.recurrence_rule import rule_of
+from engine.rules.series import INSTANT
 from engine.store import sql
 from engine.store.pools import Connection
 
@@ -87,7 +88,8 @@ def _unstored(unfinished: str | None, start: datetime, end: datetime) -> Iterato
             tuple(instant.astimezone(UTC) for instant in series.extra),
             tuple(instant.astimezone(UTC) for instant in series.excluded),
         )
-        after = max(series.materialised_until, start - timedelta(milliseconds=series.length_ms))
+        # What began a length before the window, to the instant, has ended when the window begins.
+        after = max(series.materialised_until, start - timedelta(milliseconds=series.length_ms) + INSTANT)
         lattice = lattice_of(recurrence, after=after, before=end, without=series.without)
-        for taken_start, taken_end in lattice.overlapping(start, end):
+        for taken_start, taken_end in lattice.occurrences():
             yield taken_start, taken_end, series.places

@@ -37,6 +37,21 @@ async def test_a_booking_can_be_taken_into_a_calendar(browser: httpx.AsyncClient
     assert (event.summary, start_of(event)) == ("Großer Saal", NINE)
 
 
+async def test_a_calendar_is_described_like_any_other_answer(browser: httpx.AsyncClient) -> None:
+    paths = (await browser.get(f"{ROOT}/openapi.json")).json()["paths"]
+    described = paths[f"{ROOT}/bookings/{{booking_id}}.ics"]["get"]
+    assert described["operationId"] == "show_calendar"
+    assert [parameter["name"] for parameter in described["parameters"]] == ["booking_id"]
+    (media_type,) = described["responses"]["200"]["content"]
+    assert media_type == "text/calendar"
+    await make_resource(browser)
+    made = await booked(browser)
+    answer = await browser.get(f"{ROOT}/bookings/{made['booking_id']}.ics")
+    assert answer.headers["content-type"].startswith(media_type)
+    (event,) = read(described["responses"]["200"]["content"][media_type]["example"].encode()).events
+    assert event.uid == described["parameters"][0]["example"]
+
+
 async def test_a_calendar_is_sent_again_only_when_something_happened(browser: httpx.AsyncClient) -> None:
     await make_resource(browser)
     address = f"{ROOT}/bookings/{(await booked(browser))['booking_id']}"

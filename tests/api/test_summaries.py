@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +14,7 @@ from api.languages import LANGUAGES, language_of
 from api.summaries import summary
 from engine.rules.recurrence import Recurrence
 from engine.rules.recurrence_rule import Frequency, parse_rule
+from tests.rules.brute_force import Drawn, expand
 
 ZONE = "Europe/Berlin"
 TUESDAY = datetime(2026, 8, 11, 9)  # noqa: DTZ001  # a series begins on a wall clock
@@ -27,6 +31,10 @@ ENGLISH = [
     ("FREQ=WEEKLY;BYDAY=TU;COUNT=1", "weekly on Tue, once"),
     ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH", "every 2 weeks on Tue and Thu"),
     ("FREQ=WEEKLY;BYDAY=SU,TU;WKST=SU", "weekly on Tue and Sun"),
+    ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,TU", "every 2 weeks on Tue and Sun"),
+    ("FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,TU;WKST=SU", "every 2 weeks on Tue and Sun, weeks starting on Sunday"),
+    ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH;WKST=SU", "every 2 weeks on Tue and Thu"),
+    ("FREQ=WEEKLY;INTERVAL=2;WKST=SU", "every 2 weeks on Tue"),
     ("FREQ=WEEKLY;BYMONTH=3", "weekly on Tue in March"),
     ("FREQ=WEEKLY;BYDAY=MO,TU,WE;BYSETPOS=1", "weekly on Mon, Tue and Wed, only on the 1st of these days"),
     ("FREQ=WEEKLY;UNTIL=20261231", "weekly on Tue, until 31 December 2026"),
@@ -81,6 +89,7 @@ GERMAN = [
     ("FREQ=WEEKLY;COUNT=10", "wöchentlich am Di, 10-mal"),
     ("FREQ=WEEKLY;BYDAY=TU;COUNT=1", "wöchentlich am Di, einmal"),
     ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH", "alle 2 Wochen am Di und Do"),
+    ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TU;WKST=TU", "alle 2 Wochen am Mo und Di, Wochen ab Dienstag"),
     ("FREQ=WEEKLY;UNTIL=20261231", "wöchentlich am Di, bis 31. Dezember 2026"),
     ("FREQ=MONTHLY;BYMONTHDAY=1,15", "monatlich am 1. und 15."),
     ("FREQ=MONTHLY;BYMONTHDAY=-1", "monatlich am letzten Tag"),
@@ -102,6 +111,10 @@ FRENCH = [
     ("FREQ=DAILY;INTERVAL=3;COUNT=4", "tous les 3 jours, 4 fois"),
     ("FREQ=WEEKLY;COUNT=10", "chaque semaine le mardi, 10 fois"),
     ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH", "toutes les 2 semaines le mardi et le jeudi"),
+    (
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
+        "toutes les 2 semaines le mardi et le dimanche, semaines à partir du dimanche",
+    ),
     ("FREQ=WEEKLY;UNTIL=20270101", "chaque semaine le mardi, jusqu'au 1er janvier 2027"),
     ("FREQ=MONTHLY;INTERVAL=2;BYMONTHDAY=1,21", "tous les 2 mois le 1er et le 21"),
     (
@@ -126,6 +139,10 @@ SPANISH = [
     ("FREQ=DAILY;INTERVAL=3;COUNT=1", "cada 3 días, una vez"),
     ("FREQ=WEEKLY;COUNT=10", "cada semana el martes, 10 veces"),
     ("FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,TH", "cada 2 semanas el martes y el jueves"),
+    (
+        "FREQ=WEEKLY;INTERVAL=2;BYDAY=TU,SU;WKST=SU",
+        "cada 2 semanas el martes y el domingo, semanas a partir del domingo",
+    ),
     ("FREQ=WEEKLY;UNTIL=20261231", "cada semana el martes, hasta el 31 de diciembre de 2026"),
     ("FREQ=MONTHLY;BYMONTHDAY=1,15", "cada mes el día 1 y el día 15"),
     ("FREQ=MONTHLY;BYMONTHDAY=-1,-2,-3", "cada mes el 3.er día desde el final, el penúltimo día y el último día"),
@@ -192,6 +209,25 @@ def test_dates_that_are_added_and_taken_away_are_counted(language: str, one: str
     assert summary(series("FREQ=DAILY", extra=1, excluded=1), language=language) == one
     assert summary(series("FREQ=DAILY", extra=2, excluded=3), language=language) == several
     assert summary(series(None, extra=2), language=language) == alone
+
+
+def test_where_weeks_begin_is_told_where_it_makes_a_difference() -> None:
+    """Held against rules day by day: with weeks from Monday on they give other days, or the same."""
+    lots, first = Random(1), TUESDAY.date()
+    told = Counter[bool]()
+    for _ in range(300):
+        days = (1, *lots.sample([0, 2, 3, 4, 5, 6], lots.randrange(4)))
+        positions = lots.choice([(), (), (1,), (-1,)])
+        plain = Drawn(
+            "WEEKLY", lots.choice([1, 2, 3]), by_day=tuple((0, day) for day in days), by_set_position=positions
+        )
+        drawn = replace(plain, week_start=lots.randrange(7))
+        ends = first + timedelta(weeks=7)
+        differs = expand(drawn, first, first=first, behind=ends) != expand(plain, first, first=first, behind=ends)
+        says = "weeks starting on" in summary(series(drawn.text), language="en")
+        assert says >= differs if positions else says is differs, drawn.text
+        told[says] += 1
+    assert min(told[True], told[False]) > 50
 
 
 def test_until_is_a_date_of_the_series_zone() -> None:

@@ -16,16 +16,18 @@ from engine.commands import (
     Book,
     BookingStatus,
     BookingView,
+    CancelSeries,
     Clash,
     OccurrenceClash,
     Reason,
     Reschedule,
+    Scope,
     Status,
     UpdateResource,
 )
 from tests.clients import NINE
 from tests.schema.rows import Connection, add_resource
-from tests.series import DAY, HOUR, WEEK, Deciding, book_series, monday, occurrences, standing
+from tests.series import DAY, HOUR, WEEK, Deciding, book_series, monday, move, occurrences, standing
 
 YEARS_AHEAD = 3 * 52 * WEEK
 
@@ -100,6 +102,27 @@ async def test_a_series_that_has_begun_is_refused(room: Deciding) -> None:
 
 async def test_a_series_for_more_places_than_there_are_is_refused(course: Deciding) -> None:
     await course.no(book_series("FREQ=WEEKLY", monday(), places=4), Reason.PLACES_EXCEED_CAPACITY)
+
+
+async def test_a_resource_has_so_many_series_without_end_and_no_more(
+    room: Deciding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.rules.series.MAX_UNFINISHED", 3)
+    start = monday()
+    made = [await room.made(book_series("FREQ=YEARLY", start + hour * HOUR)) for hour in range(3)]
+    refused = await room.no(book_series("FREQ=YEARLY", start - HOUR), Reason.TOO_MANY_SERIES)
+    assert refused.detail is not None
+    assert refused.detail.recurrence is not None
+    await room.no(book_series("FREQ=YEARLY", start), Reason.TOO_MANY_SERIES)  # it would clash, too
+    await room.no(book_series("FREQ=YEARLY", start, places=2), Reason.PLACES_EXCEED_CAPACITY)
+    await room.yes(book_series("FREQ=YEARLY;COUNT=40", start - 2 * HOUR))
+    await room.yes(move(made[0], start, start - HOUR, scope=Scope.ALL))  # it takes the place of itself
+    third = start.replace(year=start.year + 3) + HOUR
+    parted = move(made[1], third, third - HOUR, scope=Scope.THIS_AND_FOLLOWING)
+    await room.no(parted, Reason.TOO_MANY_SERIES)  # what is left has an end then, far behind what is stored
+    await room.yes(CancelSeries(made[2]))
+    await room.yes(parted)
+    await room.clean()
 
 
 async def test_a_withdrawn_series_books_nothing(room: Deciding) -> None:

@@ -18,6 +18,8 @@ from engine.commands import (
     RestoreOccurrence,
     Scope,
 )
+from engine.rules.recurrence import starts_between
+from engine.store.series import recurrence_of
 from tests.clients import NINE
 from tests.schema.rows import Connection, add_resource
 from tests.series import DAY, HOUR, WEEK, Deciding, book_series, monday, move, occurrences, standing
@@ -332,17 +334,75 @@ async def test_the_following_occurrences_move_over_their_own_time(room: Deciding
     await room.clean()
 
 
-async def test_what_was_cancelled_or_moved_by_itself_stays_with_the_old_series(room: Deciding) -> None:
+async def test_what_was_cancelled_by_itself_is_left_out_of_the_new_series(room: Deciding) -> None:
     series = await weekly(room, 6)
     await room.yes(CancelOccurrence(series, NINE + 2 * WEEK))
     await room.yes(move(series, NINE + 3 * WEEK, NINE + 3 * WEEK + 5 * HOUR))
+    await room.yes(CancelOccurrence(series, NINE + 3 * WEEK))
     made = await room.made(move(series, NINE + WEEK, NINE + WEEK + 2 * HOUR, scope=FOLLOWING))
     assert await starts(room, made) == [NINE + week * WEEK + 2 * HOUR for week in (1, 4, 5)]
-    assert await starts(room, series) == [NINE, NINE + 3 * WEEK + 5 * HOUR]
-    await room.no(RestoreOccurrence(series, NINE + WEEK), Reason.NOT_AN_OCCURRENCE)
-    await room.no(RestoreOccurrence(series, NINE + 2 * WEEK), Reason.NOT_AN_OCCURRENCE)
-    await room.yes(RestoreOccurrence(made, NINE + 2 * WEEK + 2 * HOUR))
-    await room.yes(move(series, NINE + 3 * WEEK, NINE + 3 * WEEK))
+    for week in (1, 2, 3):
+        await room.no(RestoreOccurrence(series, NINE + week * WEEK), Reason.NOT_AN_OCCURRENCE)
+    for week in (2, 3):
+        await room.yes(RestoreOccurrence(made, NINE + week * WEEK + 2 * HOUR))
+    assert await starts(room, made) == [NINE + week * WEEK + 2 * HOUR for week in (1, 2, 3, 4, 5)]
+    await room.clean()
+
+
+@pytest.mark.parametrize("scope", [FOLLOWING, Scope.ALL])
+async def test_what_was_moved_by_itself_stays_where_it_is_and_goes_along_by_its_name(
+    room: Deciding, scope: Scope
+) -> None:
+    """Decision 19."""
+    series = await weekly(room, 5)
+    elsewhere = NINE + 3 * WEEK + 5 * HOUR
+    await room.yes(move(series, NINE + 3 * WEEK, elsewhere, 2 * HOUR))
+    made = await room.made(move(series, NINE + WEEK, NINE + WEEK + 2 * HOUR, scope=scope))
+    assert elsewhere not in await starts(room, series)
+    assert elsewhere in await starts(room, made)
+    await room.no(CancelOccurrence(series, NINE + 3 * WEEK), Reason.NOT_AN_OCCURRENCE)
+    again = await room.made(move(made, NINE + 4 * WEEK + 2 * HOUR, NINE + 4 * WEEK + 3 * HOUR, scope=Scope.ALL))
+    (kept,) = [row for row in await occurrences(room.connection, again) if row["start_time"] == elsewhere]
+    assert (kept["occurrence"], kept["end_time"]) == (NINE + 3 * WEEK + 3 * HOUR, elsewhere + 2 * HOUR)
+    await room.clean()
+    await room.yes(CancelSeries(again))
+    await room.yes(Book(elsewhere, elsewhere + HOUR))
+    await room.clean()
+
+
+async def test_what_was_moved_by_itself_stands_in_the_way_of_its_own_series(room: Deciding) -> None:
+    series = await weekly(room, 4)
+    await room.yes(move(series, NINE + 3 * WEEK, NINE + 2 * WEEK + 2 * HOUR))
+    refused = await room.no(move(series, NINE, NINE + 2 * HOUR, scope=Scope.ALL), Reason.CONFLICT)
+    assert refused.detail is not None
+    assert [clash.wanted_start for clash in refused.detail.clashes] == [NINE + 2 * WEEK + 2 * HOUR]
+    await room.clean()
+
+
+async def test_years_ahead_what_was_moved_by_itself_goes_along(room: Deciding) -> None:
+    start = monday()
+    far = start + YEARS_AHEAD
+    series = await endless(room, start)
+    await room.yes(move(series, far, far + 5 * HOUR))
+    made = await room.made(move(series, start, start + HOUR, scope=Scope.ALL))
+    await room.yes(Book(far + HOUR, far + 2 * HOUR))
+    assert far + 5 * HOUR in await starts(room, made)
+    await room.clean()
+    await room.yes(CancelSeries(made))
+    assert await standing(room.connection, made) == []
+    await room.yes(Book(far + 5 * HOUR, far + 6 * HOUR))
+    await room.clean()
+
+
+async def test_a_series_is_stored_on_where_only_what_was_moved_by_itself_comes_first(room: Deciding) -> None:
+    """The first occurrence after those goes beyond what would be stored."""
+    start = monday()
+    rule = "FREQ=MONTHLY;INTERVAL=30"
+    series = await room.made(book_series(rule, start))
+    await room.yes(move(series, start, start + 5 * HOUR))
+    following = starts_between(recurrence_of(await room.series(series)), start + DAY, start + 3 * 365 * DAY)[0]
+    made = await room.made(move(series, following, following + HOUR, scope=Scope.ALL))
+    assert await starts(room, made) == [start + 5 * HOUR, following + HOUR]
     await room.clean()
 
 
@@ -375,17 +435,34 @@ async def test_an_occurrence_that_was_moved_by_itself_leads_the_others(room: Dec
     await room.clean()
 
 
-async def test_what_was_restored_years_ahead_stays_with_the_old_series(room: Deciding) -> None:
+async def test_what_was_restored_years_ahead_goes_along(room: Deciding) -> None:
     start = monday()
     far = start + YEARS_AHEAD
     series = await endless(room, start)
     await room.yes(CancelOccurrence(series, far))
     await room.yes(RestoreOccurrence(series, far))
     made = await room.made(move(series, start + WEEK, start + WEEK + HOUR, scope=FOLLOWING))
-    assert await starts(room, series) == [start, far]
-    await room.yes(Book(far + HOUR, far + 2 * HOUR))
+    assert await starts(room, series) == [start]
+    assert (await starts(room, made))[-1] == far + HOUR
+    await room.yes(Book(far, far + HOUR))
+    refused = await room.no(Book(far + HOUR, far + 2 * HOUR), Reason.CONFLICT)
+    assert [clash.start_time for clash in refused.clashes] == [far + HOUR]
     refused = await room.no(Book(far + WEEK + HOUR, far + WEEK + 2 * HOUR), Reason.CONFLICT)
     assert [clash.booking for clash in refused.clashes] == [made]
+    await room.clean()
+    await room.yes(CancelSeries(made))
+    await room.yes(Book(far + HOUR, far + 2 * HOUR))
+    await room.clean()
+
+
+async def test_an_exception_that_was_restored_moves_with_all_of_them(room: Deciding) -> None:
+    """Also where it comes before the first that the rule gives."""
+    series = await room.made(book_series("FREQ=WEEKLY;COUNT=4", NINE, excluded=[NINE + WEEK]))
+    await room.yes(CancelOccurrence(series, NINE))
+    await room.yes(RestoreOccurrence(series, NINE + WEEK))
+    made = await room.made(move(series, NINE + 2 * WEEK, NINE + 2 * WEEK + HOUR, scope=Scope.ALL))
+    assert await starts(room, made) == [NINE + week * WEEK + HOUR for week in (1, 2, 3)]
+    assert await starts(room, series) == []
     await room.clean()
 
 

@@ -151,6 +151,7 @@ def test_reasons_are_declared_in_the_order_in_which_they_apply() -> None:
         Reason.SERIES_OVERLAPS_ITSELF,
         Reason.SLOT_IN_PAST,
         Reason.PLACES_EXCEED_CAPACITY,
+        Reason.TOO_MANY_SERIES,
         Reason.CONFLICT,
         Reason.CAPACITY_BELOW_TAKEN,
     ]

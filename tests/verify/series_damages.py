@@ -125,10 +125,15 @@ SERIES_DAMAGES = (
         "an occurrence that was moved with the following ones lives again",
         "UPDATE booking SET status = 'confirmed', ended_at = NULL, rescheduled_to = NULL WHERE id = {daily 7}",
         (
-            room("no_overlap", (8, 14), "daily 7", "later 2"),
-            room("bookings_are_in_ledger", (14,), "later 2"),
+            room("no_overlap", (8, 14), "daily 7", "later 3"),
+            room("bookings_are_in_ledger", (14,), "later 3"),
             rule((8,), "daily", "daily 7"),
         ),
+    ),
+    Damage(
+        "an occurrence that went along into a new series is moved on the way",
+        "UPDATE booking SET during = tstzrange(lower(during), upper(during) - interval '1 min') WHERE id = {later 2}",
+        (room("bookings_are_in_ledger", (14,), "later 2"),),
     ),
     Damage(
         "an occurrence ends by itself",
@@ -285,10 +290,10 @@ SERIES_DAMAGES = (
     ),
     Damage(
         "more is stored of a series than it says",
-        "UPDATE series SET materialised_until = materialised_until - interval '1 day' WHERE id = {later}",
+        "UPDATE series SET materialised_until = materialised_until - interval '7 days' WHERE id = {skipping}",
         (
-            room("series_horizon", (), "later"),
-            rule((14,), "later", "later last"),
+            room("series_horizon", (), "skipping"),
+            rule((24,), "skipping", "skipping last"),
         ),
     ),
     Damage(

@@ -14,6 +14,24 @@ from tests.verify.history import History, unprotect
 from tests.verify.series_damages import SERIES_DAMAGES
 
 
+async def bookings_behind(story: History) -> list[int]:
+    """How many bookings end behind what is stored of the two series without end that the room and the course have.
+
+    There are two and four of them, and one more while an occurrence lasts of which only the start is stored yet.
+    """
+    counts = [
+        await story.connection.fetchval(
+            "SELECT count(*) FROM booking JOIN resource ON resource.id = booking.resource"
+            " WHERE resource.id = $1 AND live AND upper(during) > series_horizon",
+            resource,
+        )
+        for resource in (story.room, story.course)
+    ]
+    assert counts[0] in {2, 3}
+    assert counts[1] in {4, 5, 6}
+    return counts
+
+
 async def test_a_history_of_series_is_clean(story: History) -> None:
     database = story.connection
     report = await verify(database)
@@ -21,8 +39,7 @@ async def test_a_history_of_series_is_clean(story: History) -> None:
     assert report.clean
     checked = {check.rule: check.checked for check in report.checks}
     assert (checked["series_are_in_ledger"], checked[OCCURRENCES]) == (11, 11)
-    # In the room and in the course two series without end; behind what is stored of them two bookings, and four.
-    assert checked[FAR] == 2 + 2 * 2 + 2 * 4
+    assert checked[FAR] == sum(1 + 2 * behind for behind in await bookings_behind(story))
     statuses = {row[0] for row in await database.fetch("SELECT DISTINCT status FROM booking WHERE series IS NOT NULL")}
     assert statuses == {"confirmed", "cancelled", "rescheduled"}
     assert await database.fetchval("SELECT count(*) FROM series WHERE status = 'rescheduled'") == 1
@@ -54,9 +71,11 @@ async def test_an_occurrence_may_lose_its_time_once_the_promised_years_are_over(
 
 async def test_pairs_beyond_the_bound_are_left_out_and_it_is_told(story: History) -> None:
     database = story.connection
+    room, course = await bookings_behind(story)
+    all_but_the_last = 1 + 2 * room + course
     async with database.transaction():
-        walk = await check_far(database, named=10, pairs=9)
-    assert (walk.checked, walk.left_out) == (9, 1)
+        walk = await check_far(database, named=10, pairs=all_but_the_last)
+    assert (walk.checked, walk.left_out) == (all_but_the_last, 1)
     report = await verify(database)
     assert report.left_out == 0
     assert "note" not in report.text()
