@@ -12,7 +12,7 @@ memory: nothing of that resource is decided, its numbers jump, and the queue mus
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,13 +26,18 @@ from engine.commands import (
     Book,
     BookingStatus,
     BookingView,
+    BookSeat,
     BookSeries,
     Cancel,
     CancelOccurrence,
     CancelSeries,
+    CancelSlot,
+    CancelSlotRule,
+    ChangeEvent,
     Entry,
     MoveOccurrence,
     Outcome,
+    PublishSlots,
     Reason,
     Reschedule,
     RestoreOccurrence,
@@ -43,14 +48,18 @@ from engine.commands import (
 )
 from engine.identifiers import uuid7
 from engine.notebook import Notebook, clash_times
+from engine.people import People, holder_of
 from engine.rules.calendar import Calendar
 from engine.rules.decide import Refusal, Standing, refuse_cancel, refuse_claim, refuse_move, refuse_update
+from engine.rules.seats import Offer, refuse_event_change, refuse_late, refuse_seat, refuse_slot_cancel
 from engine.series import Desk, SeriesDecision, decision_of
+from engine.slots import Publishing
 from engine.store import decisions as store
 from engine.store.idempotency import Key
 from engine.store.outcomes import outcomes_by_ticket
 from engine.store.pools import Connection
 from engine.store.series import load_unfinished
+from engine.store.slots import ChangedEvent, load_offers
 from engine.wish import claim_unstored, far_peak_of
 
 TICKET_JUMP = 1_000_000
@@ -60,9 +69,12 @@ NO_KEY = "\x1f"
 """Begins the key of a request that brought none. A caller's key is printable, so it cannot be taken for one."""
 
 CLAIMING = (Book, Reschedule)
-NAMING = (Cancel, Reschedule)
-"""Commands that claim an interval, and those that name a booking."""
-OF_SERIES = (BookSeries, CancelSeries, CancelOccurrence, RestoreOccurrence, MoveOccurrence)
+NAMING = (Cancel, Reschedule, CancelSlot)
+"""Commands that claim an interval, and those that name a booking: a slot's claim has the slot's id."""
+OFFERED = (BookSeat, CancelSlot, ChangeEvent)
+"""Commands that name a slot or event."""
+OF_SERIES = (BookSeries, CancelSeries, CancelOccurrence, RestoreOccurrence, MoveOccurrence, PublishSlots)
+"""Commands that concern many times at once."""
 ALONE = (UpdateResource, *OF_SERIES)
 """Commands that no other command of their resource shares a batch with: what they need is counted in SQL, or much."""
 WEIGHT_LIMIT = 4_096
@@ -242,6 +254,18 @@ class _Batch:
         self._peaks: dict[int, int] = {}
         self._series: dict[int, SeriesDecision[Any]] = {}
         self._unstored: dict[int, frozenset[UUID]] = {}
+        self._people = People({resource: row.owner for resource, row in locked.items()})
+        self._offers: dict[UUID, Offer] = {}
+        self._ways: dict[type, Callable[[int, Entry, Any], Outcome]] = {
+            Book: self._book,
+            Cancel: self._cancel,
+            Reschedule: self._reschedule,
+            UpdateResource: self._update,
+            BookSeat: self._book_seat,
+            CancelSlot: self._cancel_slot,
+            CancelSlotRule: self._cancel_slot_rule,
+            ChangeEvent: self._change_event,
+        }
 
     # ------------------------------------------------------------------ load
 
@@ -250,14 +274,17 @@ class _Batch:
         await self._take_keys(connection)
         if self._forced is not None:
             return  # loading may be what failed
+        clock = await self._people.meet(connection, self._entries())
+        if clock is not None:
+            self._notebook.wait_until(clock)
         named = {
-            entry.request.command.booking
-            for entries in self.queues.values()
-            for entry in entries
+            named_booking(entry.request.command)
+            for entry in self._entries()
             if isinstance(entry.request.command, NAMING)
         }
         if named:
             self._bookings = await store.load_bookings(connection, named)
+        await self._load_offers(connection)
         await self._learn_series(connection)
         wanted = self._wanted()
         freeing = len(named) + sum(decision.freeing for decision in self._series.values())
@@ -277,6 +304,22 @@ class _Batch:
         await self._load_unstored(connection, wanted)
         await self._load_peaks(connection)
 
+    def _entries(self) -> Iterator[Entry]:
+        return (entry for entries in self.queues.values() for entry in entries)
+
+    async def _load_offers(self, connection: Connection) -> None:
+        """Read the slots and events that commands name, and those whose seats may be given back."""
+        requests = [entry.request for entry in self._entries()]
+        slots = {named_slot(request.command) for request in requests if isinstance(request.command, OFFERED)}
+        slots |= {standing.slot for _, standing in self._bookings.values() if standing.slot is not None}
+        if slots:
+            asking = {
+                (request.command.slot, holder_of(request))
+                for request in requests
+                if isinstance(request.command, BookSeat)
+            }
+            self._offers = await load_offers(connection, slots, asking)
+
     async def _learn_series(self, connection: Connection) -> None:
         """Let each command about a series load what it names."""
         for resource, entries in self.queues.items():
@@ -290,8 +333,11 @@ class _Batch:
                     self._calendars[resource],
                     self._notebook,
                     self.writes,
+                    self._people,
                 )
-                self._series[resource] = decision = decision_of(command, desk)
+                self._series[resource] = decision = (
+                    Publishing(command, desk) if isinstance(command, PublishSlots) else decision_of(command, desk)
+                )
                 await decision.learn(connection)
 
     def _wanted(self) -> dict[int, list[store.Interval]]:
@@ -322,7 +368,8 @@ class _Batch:
             if decision := self._series.get(resource):
                 standing = decision.desk.unfinished = decision.beside(standing)
                 await decision.look_far(connection)
-            self._unstored[resource] = claim_unstored(self._calendars[resource], standing, wanted.get(resource, ()))
+            intervals, calendar = wanted.get(resource, ()), self._calendars[resource]
+            self._unstored[resource] = await claim_unstored(calendar, standing, intervals)
 
     async def _load_peaks(self, connection: Connection) -> None:
         for resource, entries in self.queues.items():
@@ -383,30 +430,65 @@ class _Batch:
         if isinstance(command, Unreadable):
             return self._force(resource, entry, Forced("the entry cannot be read"))
         failpoints.reach("decide", request.key)
-        if entry.withdrawn:
+        if entry.withdrawn or self._people.gone(request):
             return self._notebook.end(resource, entry, Status.WITHDRAWN)
-        match command:
-            case Book():
-                return self._book(resource, entry, command)
-            case Cancel():
-                return self._cancel(resource, entry, command)
-            case Reschedule():
-                return self._reschedule(resource, entry, command)
-            case UpdateResource():
-                return self._update(resource, entry, command)
-            case _:
-                return self._series[resource].decide()
+        way = self._ways.get(type(command))
+        return self._series[resource].decide() if way is None else way(resource, entry, command)
 
     def _book(self, resource: int, entry: Entry, command: Book) -> Outcome:
+        request = entry.request
         refusal = self._refuse_claim(resource, command.start_time, command.end_time, command.places)
+        refusal = refusal or self._people.refuse(request)
         if refusal is not None:
             return self._refuse(resource, entry, refusal, wanted_start=command.start_time)
+        counted = self._people.counted(request)
         made = self._make(resource, entry, command.start_time, command.end_time, command.places)
-        return self._notebook.confirm(resource, entry, _view(made), caller=made.caller)
+        return self._notebook.confirm(resource, entry, _view(made), caller=made.caller, counted=counted)
+
+    def _book_seat(self, resource: int, entry: Entry, command: BookSeat) -> Outcome:
+        request, offer = entry.request, self._offer(resource, command.slot)
+        holder, host = holder_of(request), offer.host if offer.one_each else None
+        refusal = refuse_seat(offer, holder, now=self._now[resource]) or self._people.refuse(request, host=host)
+        if refusal is not None:
+            return self._notebook.refuse(resource, entry, refusal)
+        counted = self._people.counted(request)
+        view = BookingView(uuid7(), offer.start_time, offer.end_time, 1, BookingStatus.CONFIRMED)
+        offer.taken += 1
+        offer.holders.add(holder)
+        self._people.add(resource, holder, view.booking, host=host)
+        return self._notebook.confirm(resource, entry, view, caller=holder, counted=counted)
+
+    def _cancel_slot(self, resource: int, entry: Entry, command: CancelSlot) -> Outcome:
+        offer, claim = self._offer(resource, command.slot), self._named(resource, command.slot)
+        refusal = refuse_slot_cancel(offer)
+        if refusal is not None:
+            return self._notebook.refuse(resource, entry, refusal)
+        if not offer.cancelled:
+            offer.cancelled = True
+            self._end(resource, claim, BookingStatus.CANCELLED)
+            self.writes.ended_slots[command.slot] = self._now[resource]
+        return self._notebook.confirm(resource, entry, _view(claim))
+
+    def _cancel_slot_rule(self, resource: int, entry: Entry, command: CancelSlotRule) -> Outcome:
+        self.writes.ended_slot_rules[command.rule] = self._now[resource]
+        return self._notebook.confirm(resource, entry)
+
+    def _change_event(self, resource: int, entry: Entry, command: ChangeEvent) -> Outcome:
+        offer = self._offer(resource, command.event)
+        refusal = refuse_event_change(offer, total_seats=command.total_seats, if_version=command.if_version)
+        if refusal is not None:
+            return self._notebook.refuse(resource, entry, refusal)
+        offer.capacity = command.total_seats or offer.capacity
+        offer.version += 1
+        self.writes.changed_events.append(ChangedEvent(command.event, command.name, command.total_seats))
+        return self._notebook.confirm(resource, entry)
 
     def _cancel(self, resource: int, entry: Entry, command: Cancel) -> Outcome:
         standing = self._named(resource, command.booking)
+        assert standing.slot != standing.booking, "what claims a slot's time ends with the slot"
         refusal = refuse_cancel(standing, if_version=command.if_version)
+        if refusal is None and standing.is_seat:
+            refusal = refuse_late(standing, entry.request.limits, now=self._now[resource])
         if refusal is not None:
             return self._notebook.refuse(resource, entry, refusal)
         if standing.status is BookingStatus.CONFIRMED:
@@ -415,17 +497,20 @@ class _Batch:
 
     def _reschedule(self, resource: int, entry: Entry, command: Reschedule) -> Outcome:
         old = self._named(resource, command.booking)
+        assert old.slot is None, "a slot or a seat has the time that it has"
         refusal = refuse_move(old, if_version=command.if_version)
         if refusal is None:
             self._claim(resource, old, stands=False)
             refusal = self._refuse_claim(resource, command.start_time, command.end_time, old.places)
             self._claim(resource, old, stands=True)
+        refusal = refusal or self._people.refuse(entry.request, of=old.booking)
         if refusal is not None:
             return self._refuse(resource, entry, refusal, wanted_start=command.start_time)
+        counted = self._people.counted(entry.request, of=old.booking)
         self._end(resource, old, BookingStatus.RESCHEDULED)
         made = self._make(resource, entry, command.start_time, command.end_time, old.places, moved=old)
         old.rescheduled_to = made.booking
-        return self._notebook.confirm(resource, entry, _view(made), caller=made.caller)
+        return self._notebook.confirm(resource, entry, _view(made), caller=made.caller, counted=counted)
 
     def _update(self, resource: int, entry: Entry, command: UpdateResource) -> Outcome:
         refusal = refuse_update(
@@ -490,6 +575,11 @@ class _Batch:
         assert home == resource, "a booking's command came through another resource's queue"
         return standing
 
+    def _offer(self, resource: int, slot: UUID) -> Offer:
+        offer = self._offers[slot]
+        assert offer.resource == resource, "a slot's command came through another resource's queue"
+        return offer
+
     def _make(
         self,
         resource: int,
@@ -511,10 +601,17 @@ class _Batch:
             moved.caller if moved else entry.request.caller,
         )
         self._claim(resource, standing, stands=True)
+        self._people.add(resource, standing.caller, standing.booking)
         return standing
 
     def _end(self, resource: int, standing: Standing, status: BookingStatus, *, reason: str | None = None) -> None:
-        self._claim(resource, standing, stands=False)
+        if standing.is_seat and standing.slot is not None:
+            offer = self._offer(resource, standing.slot)
+            offer.taken -= 1
+            offer.holders.discard(standing.caller)
+        else:
+            self._claim(resource, standing, stands=False)
+        self._people.remove(standing.caller, standing.booking)
         standing.status = status
         standing.version += 1
         self.writes.ended.append(store.EndedBooking(standing, self._now[resource], reason))
@@ -539,6 +636,16 @@ def key_of(entry: Entry) -> Key:
 def own_key_of(entry: Entry) -> Key:
     """The key that nobody else can use."""
     return (entry.request.caller, f"{NO_KEY}{entry.request.request_id}")
+
+
+def named_booking(command: Cancel | Reschedule | CancelSlot) -> UUID:
+    """The booking that a command names. A slot's claim has the slot's id."""
+    return command.slot if isinstance(command, CancelSlot) else command.booking
+
+
+def named_slot(command: BookSeat | CancelSlot | ChangeEvent) -> UUID:
+    """The slot or event that a command names."""
+    return command.event if isinstance(command, ChangeEvent) else command.slot
 
 
 def _claim_of(resource: int, entry: Entry) -> tuple[bytes, UUID, int, int]:

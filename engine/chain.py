@@ -2,7 +2,8 @@
 
 A row that is changed, taken out or put in later breaks the chain from there on, for anyone who
 recomputes it. The hash is SHA-256 (FIPS 180-4) over the previous row's hash followed by the row's
-content as a MessagePack array in the order of ``LedgerRow``.
+content as a MessagePack array in the order of ``LedgerRow``. Its last two fields are in the array only where a
+limit was counted: rows from before there were limits keep their hashes.
 """
 
 from __future__ import annotations
@@ -41,8 +42,12 @@ class LedgerRow(msgspec.Struct, frozen=True, array_like=True, kw_only=True):
     joined_at: datetime
     decided_at: datetime
     detail: bytes | None
+    counted: int | None = None
+    counted_limit: int | None = None
 
 
+UNCOUNTED = len(LedgerRow.__struct_fields__) - 2
+"""Fields of a row for which no limit was counted."""
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _detail_decoder = msgspec.msgpack.Decoder(SeriesDetail)
 
@@ -64,4 +69,6 @@ def row_hash(previous: bytes, row: LedgerRow) -> bytes:
 
     Returns 32 bytes.
     """
-    return sha256(previous + _encoder.encode(row)).digest()
+    counted = (row.counted, row.counted_limit) != (None, None)
+    content = row if counted else msgspec.structs.astuple(row)[:UNCOUNTED]
+    return sha256(previous + _encoder.encode(content)).digest()

@@ -50,6 +50,8 @@ class Reason(StrEnum):
     """The start is not after the transaction's clock."""
     PLACES_EXCEED_CAPACITY = "places_exceed_capacity"
     """More places than the resource has at all."""
+    TOO_MANY_SERIES = "too_many_series"
+    """As many series without end stand on the resource as may."""
     CONFLICT = "conflict"
     """The time is taken, or too few places are left in it."""
     CAPACITY_BELOW_TAKEN = "capacity_below_taken"
@@ -185,12 +187,14 @@ class MoveOccurrence(msgspec.Struct, frozen=True, array_like=True, tag="move_occ
 class SlotRule(msgspec.Struct, frozen=True, array_like=True):
     """A window of the wall clock that repeats, cut into slots.
 
+    rule             its id.
     recurrence       when the window begins, day by day; its length is the window's.
     step_ms          from the start of a slot to that of the next in the same window.
     horizon_days     how far ahead slots are published.
     published_until  before which this command publishes them.
     """
 
+    rule: UUID
     recurrence: Recurrence
     step_ms: int
     horizon_days: int

@@ -12,16 +12,21 @@ from engine.chain import LedgerRow, encode_detail, row_hash
 from engine.commands import (
     Book,
     BookingView,
+    BookSeat,
     BookSeries,
     Cancel,
     CancelOccurrence,
     CancelSeries,
+    CancelSlot,
+    CancelSlotRule,
+    ChangeEvent,
     Clash,
     Command,
     Entry,
     MoveOccurrence,
     OccurrenceClash,
     Outcome,
+    PublishSlots,
     Reschedule,
     RestoreOccurrence,
     SeriesDetail,
@@ -33,6 +38,8 @@ from engine.rules.decide import Refusal
 from engine.store import decisions as store
 
 Asked = tuple[datetime | None, datetime | None, int | None]
+Counted = tuple[int | None, int | None]
+UNCOUNTED: Counted = (None, None)
 
 
 class Notebook:
@@ -43,11 +50,17 @@ class Notebook:
     """
 
     def __init__(self, locked: Mapping[int, store.LockedResource], clock: datetime, writes: store.Writes) -> None:
-        self.now = {resource: max(clock, row.last_decided_at) for resource, row in locked.items()}
+        self.now = {resource: row.last_decided_at for resource, row in locked.items()}
+        self.wait_until(clock)
         self.outcomes: dict[tuple[int, int], Outcome] = {}
         self._locked = locked
         self._hashes = {resource: row.last_row_hash for resource, row in locked.items()}
         self._writes = writes
+
+    def wait_until(self, clock: datetime) -> None:
+        """Let nothing be decided before an instant. Before the first decision: each resource has one instant."""
+        for resource, now in self.now.items():
+            self.now[resource] = max(now, clock)
 
     def confirm(
         self,
@@ -57,14 +70,23 @@ class Notebook:
         *,
         caller: str | None = None,
         detail: SeriesDetail | None = None,
+        counted: Counted = UNCOUNTED,
     ) -> Outcome:
         """Note a yes.
 
-        view    the booking or series that was made or changed.
-        caller  whose booking the row makes; None where it makes none, or one that is written otherwise.
+        view     the booking or series that was made or changed.
+        caller   whose booking the row makes; None where it makes none, or one that is written otherwise.
+        counted  of whoever gets it, where that is limited.
         """
         row = self._append(
-            resource, entry, outcome=Status.CONFIRMED, asked=_of(view), view=view, caller=caller, detail=detail
+            resource,
+            entry,
+            outcome=Status.CONFIRMED,
+            asked=_of(view),
+            view=view,
+            caller=caller,
+            detail=detail,
+            counted=counted,
         )
         return self._outcome(row, Status.CONFIRMED, view=view, detail=detail)
 
@@ -77,6 +99,7 @@ class Notebook:
             asked=_asked(entry.request.command),
             refusal=refusal,
             detail=detail,
+            counted=(refusal.counted, refusal.counted_limit),
         )
         return self._outcome(row, Status.REFUSED, refusal=refusal, detail=detail)
 
@@ -103,6 +126,7 @@ class Notebook:
         caller: str | None = None,
         first_ticket: int | None = None,
         detail: SeriesDetail | None = None,
+        counted: Counted = UNCOUNTED,
     ) -> LedgerRow:
         command = entry.request.command
         start_time, end_time, places = asked
@@ -114,7 +138,7 @@ class Notebook:
             start_time=start_time,
             end_time=end_time,
             places=places,
-            capacity=command.capacity if isinstance(command, UpdateResource) else None,
+            capacity=_capacity(command),
             subject=subject_of(command),
             outcome=str(outcome),
             reason=refusal.reason.value if refusal else None,
@@ -124,9 +148,13 @@ class Notebook:
             joined_at=entry.joined_at,
             decided_at=self.now[resource],
             detail=encode_detail(detail),
+            counted=counted[0],
+            counted_limit=counted[1],
         )
         self._hashes[resource] = hashed = row_hash(self._hashes[resource], row)
-        self._writes.rows.append(store.DecidedRow(row, hashed, caller, self._locked[resource].capacity == 1))
+        self._writes.rows.append(
+            store.DecidedRow(row, hashed, caller, self._locked[resource].capacity == 1, entry.request.caller)
+        )
         return row
 
     def _outcome(
@@ -152,18 +180,35 @@ class Notebook:
             clashes=refusal.clashes if refusal else (),
             subject=row.subject,
             detail=detail,
+            counted=row.counted,
+            counted_limit=row.counted_limit,
         )
         self.outcomes[row.resource, row.ticket] = outcome
         return outcome
 
 
 def subject_of(command: Command) -> UUID | None:
-    """The booking or series that a command names."""
+    """The booking, series, slot, event or rule that a command names."""
     if isinstance(command, Cancel | Reschedule):
         return command.booking
     if isinstance(command, CancelSeries | CancelOccurrence | RestoreOccurrence | MoveOccurrence):
         return command.series
+    if isinstance(command, BookSeat | CancelSlot):
+        return command.slot
+    if isinstance(command, ChangeEvent):
+        return command.event
+    if isinstance(command, CancelSlotRule):
+        return command.rule
+    if isinstance(command, PublishSlots):
+        return command.rule.rule if command.rule is not None else None
     return None
+
+
+def _capacity(command: Command) -> int | None:
+    """The capacity or seats that a command asks for."""
+    if isinstance(command, UpdateResource | PublishSlots):
+        return command.capacity
+    return command.total_seats if isinstance(command, ChangeEvent) else None
 
 
 def _of(view: BookingView | None) -> Asked:
@@ -178,6 +223,8 @@ def _asked(command: Command) -> Asked:
         case BookSeries():
             length = timedelta(milliseconds=command.recurrence.length_ms)
             return command.first, command.first + length, command.places
+        case PublishSlots():
+            return command.first, command.first + timedelta(milliseconds=command.slot_ms), 1
         case Reschedule() | MoveOccurrence():
             return command.start_time, command.end_time, None
         case CancelOccurrence() | RestoreOccurrence():

@@ -31,6 +31,7 @@ from engine.commands import (
     MoveOccurrence,
     OfSeries,
     Outcome,
+    PublishSlots,
     Reason,
     RestoreOccurrence,
     Scope,
@@ -39,6 +40,7 @@ from engine.commands import (
 )
 from engine.identifiers import uuid7
 from engine.notebook import Notebook, clash_times
+from engine.people import People
 from engine.rules.calendar import Calendar
 from engine.rules.decide import Refusal, Standing, refuse_claim
 from engine.rules.lattice import lattice_of, overlaps_itself
@@ -67,7 +69,7 @@ DAY = timedelta(days=1)
 Interval = tuple[datetime, datetime]
 MAX_EXCLUDED = 4_000
 """Exceptions of one series (the schema's constraint ``series_excluded_count``)."""
-C = TypeVar("C", bound=BookSeries | OfSeries)
+C = TypeVar("C", bound=BookSeries | OfSeries | PublishSlots)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class Desk:
     """What a command about a series is decided with.
 
     calendar    of the resource; complete for what the command said it wants, once that was loaded.
+    people      those for whom the batch books.
     unfinished  the resource's series that are not stored whole, once they were loaded.
     """
 
@@ -84,6 +87,7 @@ class Desk:
     calendar: Calendar
     notebook: Notebook
     writes: Writes
+    people: People
     unfinished: list[Series] = field(default_factory=list)
 
     @property
@@ -95,9 +99,11 @@ class Desk:
         """Note a no."""
         return self.notebook.refuse(self.resource, self.entry, refusal, detail=detail)
 
-    def confirm(self, view: BookingView, detail: SeriesDetail) -> Outcome:
+    def confirm(
+        self, view: BookingView | None, detail: SeriesDetail, *, counted: tuple[int | None, int | None] = (None, None)
+    ) -> Outcome:
         """Note a yes."""
-        return self.notebook.confirm(self.resource, self.entry, view, detail=detail)
+        return self.notebook.confirm(self.resource, self.entry, view, detail=detail, counted=counted)
 
 
 class SeriesDecision(ABC, Generic[C]):
@@ -169,6 +175,14 @@ class _Claiming(SeriesDecision[C]):
         """The bookings that give way to what it wants."""
         return frozenset()
 
+    def refuse_all(self, wish: Wish) -> Refusal | None:
+        """Say why it cannot be had, whatever stands in the way."""
+        desk = self.desk
+        unfinished = len(desk.unfinished) if wish.endless else None
+        return refuse_occurrences(
+            wish.starts[0], wish.places, capacity=desk.locked.capacity, now=desk.now, unfinished=unfinished
+        )
+
     def clashing(self, wish: Wish, *, far_limit: int) -> Clashing:
         """Find what stands in the way, near and far."""
         desk = self.desk
@@ -220,7 +234,7 @@ class _Booking(_Claiming[BookSeries]):
     def decide(self) -> Outcome:
         command, desk, wish = self._command, self.desk, self._wish
         asked = SeriesDetail(recurrence=command.recurrence)
-        refusal = refuse_occurrences(wish.starts[0], wish.places, capacity=desk.locked.capacity, now=desk.now)
+        refusal = self.refuse_all(wish)
         if refusal is not None:
             return desk.refuse(refusal, asked)
         clashing = self.clashing(wish, far_limit=MAX_SKIPPED + 1 if command.skip else MAX_OCCURRENCE_CLASHES)
@@ -228,8 +242,12 @@ class _Booking(_Claiming[BookSeries]):
         free = sorted(set(wish.starts).difference(skipped))
         if len(skipped) < clashing.count or not free:
             return desk.refuse(Refusal(Reason.CONFLICT), clashing_detail(asked, clashing))
+        if (limited := desk.people.refuse(desk.entry.request)) is not None:
+            return desk.refuse(limited, asked)
+        counted = desk.people.counted(desk.entry.request)
         recurrence = without_starts(command.recurrence, skipped)
         series, _ = self.write(wish, recurrence, free)
+        desk.people.add(desk.resource, desk.entry.request.caller, series)
         made = SeriesDetail(
             recurrence=recurrence,
             occurrences=len(free),
@@ -238,7 +256,7 @@ class _Booking(_Claiming[BookSeries]):
             warnings=command.warnings,
         )
         view = BookingView(series, free[0], free[0] + wish.length, wish.places, BookingStatus.CONFIRMED)
-        return desk.confirm(view, clashing_detail(made, clashing))
+        return desk.confirm(view, clashing_detail(made, clashing), counted=counted)
 
 
 # ---------------------------------------------------------------------------- a series changes
@@ -426,11 +444,15 @@ class _Restoring(_OfOne[RestoreOccurrence]):
             return desk.confirm(self.view(row.booking, _interval(row), BookingStatus.CONFIRMED), self.detail)
         if self.unstored:
             return desk.confirm(self.view(self.series.series, self.interval, BookingStatus.CONFIRMED), self.detail)
+        entry, series = desk.entry, self.series.series
         refusal, interval = self._refuse(), self._lost()
         if refusal is not None or interval is None:
             return self.refuse(refusal or Refusal(Reason.NOT_AN_OCCURRENCE), self.name)
+        if (limited := desk.people.refuse(entry.request, of=series)) is not None:  # nothing else of it is ahead
+            return self.refuse(limited, self.name)
+        counted = desk.people.counted(entry.request, of=series)
+        desk.people.add(desk.resource, self.series.caller, series)
         booking = uuid7()
-        entry = desk.entry
         desk.writes.occurrences.append(
             NewOccurrence(
                 booking,
@@ -443,7 +465,7 @@ class _Restoring(_OfOne[RestoreOccurrence]):
             )
         )
         self._touch()
-        return desk.confirm(self.view(booking, interval, BookingStatus.CONFIRMED), self.detail)
+        return desk.confirm(self.view(booking, interval, BookingStatus.CONFIRMED), self.detail, counted=counted)
 
     def _lost(self) -> Interval | None:
         """The time to claim again: where it stood last, or where the rule would put it but for an exception."""
@@ -458,9 +480,8 @@ class _Restoring(_OfOne[RestoreOccurrence]):
 
     def _gone(self) -> bool:
         """Whether it belongs to the series that goes on from this one: there it is left out, and can be restored."""
-        rule, ended = replace_excluded(self.series.recurrence, ()), self.ended
-        alone = ended is not None and ended.moved
-        return self.series.rescheduled_to is not None and not alone and not gives(rule, self.name)
+        rule = replace_excluded(self.series.recurrence, ())
+        return self.series.rescheduled_to is not None and not gives(rule, self.name)
 
     def _refuse(self) -> Refusal | None:
         desk, interval = self.desk, self._lost()
@@ -558,16 +579,22 @@ class _MovingOne(_OfOne[MoveOccurrence]):
 class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
     """``move_occurrence`` of this and the following ones, or of all that have not begun: a series of its own.
 
-    pivot  the first occurrence that moves.
+    Of the rows that it finds, those that stand where the rule puts them move; those that were moved alone go along
+    into the new series, under their new names, and stay where they stand.
+
+    pivot     the first occurrence that moves.
+    replaced  rows that move, by their new names, which are their new starts.
+    carried   rows that go along where they stand, by their new names.
     """
 
     async def learn(self, connection: Connection) -> None:
         await _Naming.learn(self, connection)
         self._pivot: datetime | None = self._command.occurrence
         self._replaced: dict[datetime, Occurrence] = {}
+        self._carried: dict[datetime, Occurrence] = {}
         self._refusal = await self._look_at_named(connection)
         if self._command.scope is Scope.ALL and self._refusal is None:
-            self._pivot = self._first_of_all()
+            self._pivot = await self._first_of_all(connection)
             self._refusal = None if self._pivot else Refusal(Reason.OCCURRENCE_IN_PAST)
         if self._refusal is None:
             try:
@@ -575,12 +602,12 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
             except OverflowError:  # some of it would lie behind the end of the calendar, or before its start
                 self.wish, self._refusal = None, Refusal(Reason.RULE_CANNOT_MOVE)
 
-    def _first_of_all(self) -> datetime | None:
-        """The first occurrence that has not begun: the named one, where it is one that the rule leaves out."""
-        named = self._command.occurrence
-        following = first_after(self.series.recurrence, self.desk.now)
-        known = [start for start in (following, named) if start is not None and start > self.desk.now]
-        return min(known, default=None)
+    async def _first_of_all(self, connection: Connection) -> datetime | None:
+        """The first occurrence that has not begun: one that the rule gives, or that has a row though it is left out."""
+        series, now = self.series, self.desk.now
+        rows = await store.load_occurrences(connection, series.series, after=now + INSTANT)
+        known = [first_after(series.recurrence, now), *(row.occurrence for row in rows)]
+        return min((name for name in known if name is not None), default=None)
 
     async def _look_at_named(self, connection: Connection) -> Refusal | None:
         series, command = self.series, self._command
@@ -590,7 +617,7 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
             connection, series.series, after=command.occurrence, before=command.occurrence + INSTANT
         )
         stands = any(row.status is BookingStatus.CONFIRMED for row in rows)
-        known = replace_excluded(series.recurrence, ()) if stands else series.recurrence  # an exception was restored
+        known = replace_excluded(series.recurrence, ()) if rows else series.recurrence  # an exception was restored
         if not gives(known, command.occurrence):
             return Refusal(Reason.NOT_AN_OCCURRENCE)
         if command.scope is Scope.THIS_AND_FOLLOWING and command.occurrence <= self.desk.now:
@@ -614,12 +641,13 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
         if recurrence is None:
             return Refusal(Reason.RULE_CANNOT_MOVE)
         rows = await store.load_occurrences(connection, series.series, after=self._pivot)
-        going = {row.occurrence: row for row in rows if self._goes_along(row)}
-        left_out = {*series.recurrence.excluded, *(row.occurrence for row in rows)}.difference(going)
-        recurrence = replace_excluded(recurrence, {along(name) for name in left_out if name >= self._pivot})
+        self._replaced = {along(row.occurrence): row for row in rows if self._moves(row)}
+        self._carried = {along(row.occurrence): row for row in rows if self._goes_along(row)}
+        left_out = {along(name) for name in series.recurrence.excluded if name >= self._pivot}
+        left_out |= {along(row.occurrence) for row in rows}
+        recurrence = replace_excluded(recurrence, left_out - self._replaced.keys() - self._carried.keys())
         self.wish = wish = self._wish_of(recurrence, distance)
-        self._replaced = {along(name): row for name, row in going.items()}
-        if self._replaced.keys() - set(wish.starts) or not wish.starts:
+        if not wish.starts or not all(gives(recurrence, name) for name in (*self._replaced, *self._carried)):
             return Refusal(Reason.RULE_CANNOT_MOVE)
         if len(recurrence.excluded) > MAX_EXCLUDED or (wish.endless and too_far(wish.starts[0], now=self.desk.now)):
             return Refusal(Reason.RULE_CANNOT_MOVE)
@@ -634,26 +662,31 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
             lattice_of(wish.recurrence, after=first, before=compared_until(self.desk.now, [first]))
         )
 
-    def _goes_along(self, row: Occurrence) -> bool:
-        """Whether an occurrence moves with the others: it does if it is named, or stands where all of them stood.
-
-        What was moved by itself, or has a row behind what is stored, stays with the old series.
-        """
-        until = self.series.materialised_until
+    def _moves(self, row: Occurrence) -> bool:
+        """Whether an occurrence moves with the others: if it is named, or stands where the rule puts it."""
         length = timedelta(milliseconds=self.series.recurrence.length_ms)
-        moved_alone = row.moved or row.end_time - row.start_time != length
-        unchanged = not moved_alone and (until is None or row.occurrence < until)
-        return row.status is BookingStatus.CONFIRMED and (unchanged or row.occurrence == self._command.occurrence)
+        alone = row.moved or row.end_time - row.start_time != length
+        named = row.occurrence == self._command.occurrence
+        return row.status is BookingStatus.CONFIRMED and (named or not alone)
+
+    def _goes_along(self, row: Occurrence) -> bool:
+        """Whether an occurrence that was moved alone stays its series' own: not when it has begun."""
+        return row.status is BookingStatus.CONFIRMED and not self._moves(row) and row.start_time > self.desk.now
 
     def _wish_of(self, recurrence: Recurrence, distance: timedelta) -> Wish:
-        """The occurrences that are to stand: as many are stored as of the series that they come from."""
+        """The occurrences that are to stand: as many are stored as of the series that they come from.
+
+        One that was stored behind all others, as it had been restored there, is stored again.
+        """
         first = to_utc(recurrence.start, ZoneInfo(recurrence.time_zone))
+        moving = without_starts(recurrence, self._carried)
         until = self.series.materialised_until
         if until is not None:
-            begins = first_after(recurrence, first - INSTANT) or first
+            begins = first_after(moving, first - INSTANT) or first
             until = max(until + distance + DAY, self.desk.now + HORIZON, begins + DAY)
-        starts = starts_between(recurrence, first, until or compared_until(first))
-        return Wish(recurrence, starts, until, self.series.places)
+        starts = {*starts_between(moving, first, until or compared_until(first)), *self._replaced}
+        told = frozenset((*self._replaced, *self._carried))
+        return Wish(recurrence, sorted(starts), until, self.series.places, told)
 
     @property
     def freeing(self) -> int:
@@ -677,7 +710,7 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
             return desk.refuse(self._refusal or Refusal(Reason.RULE_CANNOT_MOVE), detail)
         for row in self._replaced.values():
             desk.calendar.remove(*_interval(row), places=row.places, ticket=row.ticket, booking=row.booking)
-        refusal = refuse_occurrences(wish.starts[0], wish.places, capacity=desk.locked.capacity, now=desk.now)
+        refusal = self.refuse_all(wish)
         if refusal is not None:
             return desk.refuse(refusal, detail)
         clashing = self.clashing(wish, far_limit=MAX_OCCURRENCE_CLASHES)
@@ -698,7 +731,12 @@ class _MovingMany(_Claiming[MoveOccurrence], _Naming[MoveOccurrence]):
             if (row := self._replaced.get(start)) is not None:
                 self._end(row, BookingStatus.RESCHEDULED, successor=booking)
                 occurrences[position] = replace(occurrences[position], rescheduled_from=row.booking)
+        for name, row in self._carried.items():
+            booking = uuid7()
+            self._end(row, BookingStatus.RESCHEDULED, successor=booking)
+            occurrences.append(NewOccurrence(booking, made, name, *_interval(row), rescheduled_from=row.booking))
         self.desk.writes.changed_series.append(self._changed(made))
+        self.desk.people.add(self.desk.resource, self.series.caller, made)
         return made
 
     def _changed(self, successor: UUID) -> ChangedSeries:

@@ -122,6 +122,24 @@ RULES = (
         "resources",
     ),
     Rule(
+        "slots",
+        "every slot and event is what the ledger says, and counts the seats that are taken",
+        "verify_slots",
+        "slots",
+    ),
+    Rule(
+        "one_seat",
+        "nobody has two seats of one slot or event",
+        "verify_holders",
+        "seats",
+    ),
+    Rule(
+        "limits",
+        "nobody ever had more bookings ahead than they might",
+        "verify_limits",
+        "limited",
+    ),
+    Rule(
         "one_decision",
         "every request is decided once",
         "verify_requests",

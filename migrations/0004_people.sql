@@ -110,7 +110,8 @@ LANGUAGE plpgsql
 SET search_path = public, pg_temp
 AS $function$
 BEGIN
-    IF TG_OP = 'UPDATE' AND (OLD.id, OLD.at, OLD.actor, OLD.action, OLD.outcome) = (NEW.id, NEW.at, NEW.actor, NEW.action, NEW.outcome)
+    IF TG_OP = 'UPDATE'
+        AND (OLD.id, OLD.at, OLD.actor, OLD.action, OLD.outcome) = (NEW.id, NEW.at, NEW.actor, NEW.action, NEW.outcome)
         AND OLD.subject IS NOT DISTINCT FROM NEW.subject AND OLD.tag IS NOT DISTINCT FROM NEW.tag
         AND NEW.address IS NULL AND NEW.detail IS NULL THEN
         RETURN NEW;
@@ -172,8 +173,8 @@ CREATE INDEX slot_rule_due ON slot_rule (published_until) WHERE ended_at IS NULL
 
 CREATE INDEX slot_rule_host ON slot_rule (host, id);
 
--- What is offered: a fixed time and a number of seats. A slot's time is a booking of its host's calendar with the
--- same id; an event has a resource of its own. taken is what its confirmed bookings take; a trigger keeps it.
+-- What is offered: a fixed time and a number of seats. A slot's time is claimed by a booking of its host's calendar
+-- with the same id; an event has a resource of its own. taken is what its confirmed seats take; a trigger keeps it.
 CREATE TABLE slot (
     id uuid NOT NULL,
     resource bigint NOT NULL,
@@ -217,7 +218,8 @@ CREATE INDEX slot_host ON slot (host, lower(during), id);
 
 CREATE INDEX slot_rule_published ON slot (rule) WHERE rule IS NOT NULL;
 
--- live says that a booking claims the time of its resource. A seat claims a seat, and no time: the slot it is of does.
+-- live says that a booking claims the time of its resource. A slot's own claim names itself as its slot; every other
+-- booking that names one is a seat, which claims a seat and no time.
 -- What speaks of the column is made anew.
 DROP INDEX booking_shared_during, booking_start, booking_one_claim_of_occurrence;
 
@@ -230,10 +232,10 @@ ALTER TABLE booking
     DROP COLUMN live;
 
 ALTER TABLE booking
-    ADD COLUMN live boolean NOT NULL GENERATED ALWAYS AS (status = 'confirmed' AND slot IS NULL) STORED,
+    ADD COLUMN live boolean NOT NULL GENERATED ALWAYS AS (status = 'confirmed' AND coalesce(slot = id, true)) STORED,
     ADD CONSTRAINT booking_no_overlap EXCLUDE USING gist (resource WITH =, during WITH &&) WHERE (live AND exclusive),
     ADD CONSTRAINT booking_exclusive_places CHECK (places = 1 OR NOT (live AND exclusive)),
-    ADD CONSTRAINT booking_seat_places CHECK (slot IS NULL OR places = 1);
+    ADD CONSTRAINT booking_slot_places CHECK (slot IS NULL OR places = 1);
 
 CREATE INDEX booking_shared_during ON booking USING gist (resource, during) WHERE (live AND NOT exclusive);
 
@@ -244,13 +246,15 @@ CREATE UNIQUE INDEX booking_one_claim_of_occurrence ON booking (series, occurren
 
 -- Nobody has two seats of one slot or event. In open mode nobody is known, so nothing can be said of them.
 CREATE UNIQUE INDEX booking_one_seat ON booking (slot, caller)
-    WHERE slot IS NOT NULL AND status = 'confirmed' AND caller <> 'anonymous';
+    WHERE slot <> id AND status = 'confirmed' AND caller <> 'anonymous';
 
--- Whose bookings: by when they end, so that the active ones of a person are found without the others.
-CREATE INDEX booking_caller ON booking (caller, upper(during), id) WHERE caller <> 'anonymous';
+-- Whose bookings: by when they end, so that the active ones of a person are found without the others. The claims of
+-- a host's slots are none of them.
+CREATE INDEX booking_caller ON booking (caller, upper(during), id)
+    WHERE caller <> 'anonymous' AND coalesce(slot <> id, true);
 
 -- The seats of a slot or event, for its host.
-CREATE INDEX booking_slot ON booking (slot, id) WHERE slot IS NOT NULL;
+CREATE INDEX booking_slot ON booking (slot, id) WHERE slot <> id;
 
 -- A seat that is taken or given back is counted where it is, in the statement that writes it: the check on the count
 -- then makes overselling impossible, and concurrent writers wait for each other at the slot's row.
@@ -264,7 +268,7 @@ BEGIN
     FROM (
         SELECT touched.slot, count(*)::integer
         FROM touched
-        WHERE touched.slot IS NOT NULL AND touched.status = 'confirmed'
+        WHERE touched.slot <> touched.id AND touched.status = 'confirmed'
         GROUP BY touched.slot
     ) AS seats (slot, more)
     WHERE slot.id = seats.slot;
@@ -282,9 +286,9 @@ BEGIN
     FROM (
         SELECT changed.slot, sum(changed.more)::integer
         FROM (
-            SELECT touched.slot, 1 FROM touched WHERE touched.slot IS NOT NULL AND touched.status = 'confirmed'
+            SELECT touched.slot, 1 FROM touched WHERE touched.slot <> touched.id AND touched.status = 'confirmed'
             UNION ALL
-            SELECT before.slot, -1 FROM before WHERE before.slot IS NOT NULL AND before.status = 'confirmed'
+            SELECT before.slot, -1 FROM before WHERE before.slot <> before.id AND before.status = 'confirmed'
         ) AS changed (slot, more)
         GROUP BY changed.slot
     ) AS seats (slot, more)
@@ -323,7 +327,8 @@ DROP FUNCTION slot_count_taken();
 -- Without slots there is no place for their seats, nor for the time they claim.
 DELETE FROM booking WHERE slot IS NOT NULL;
 
-DELETE FROM booking WHERE id IN (SELECT id FROM slot);
+-- A table with checks that are still to come cannot be altered.
+SET CONSTRAINTS ALL IMMEDIATE;
 
 DROP INDEX booking_slot;
 

@@ -18,7 +18,10 @@ from engine.rules.calendar import Calendar, clashes_of, peak_use
 
 @dataclass(slots=True)
 class Standing:
-    """A booking as it is while the batch decides."""
+    """A booking as it is while the batch decides.
+
+    slot  whose seat it is; its own id: it claims the time of a slot; None: it is neither.
+    """
 
     booking: UUID
     start_time: datetime
@@ -29,14 +32,25 @@ class Standing:
     version: int
     caller: str
     rescheduled_to: UUID | None = None
+    slot: UUID | None = None
+
+    @property
+    def is_seat(self) -> bool:
+        """Whether it claims a seat, and no time."""
+        return self.slot not in (None, self.booking)
 
 
 @dataclass(slots=True, frozen=True)
 class Refusal:
-    """A no, with what stands in the way."""
+    """A no, with what stands in the way.
+
+    counted, counted_limit  of a limit: what was counted, and how many there may be.
+    """
 
     reason: Reason
     clashes: tuple[Clash, ...] = ()
+    counted: int | None = None
+    counted_limit: int | None = None
 
 
 def refuse_claim(

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from engine.commands import BookingStatus
 from engine.rules.recurrence import Recurrence
 from engine.store import sql
@@ -16,17 +18,25 @@ from engine.store.series import Occurrence, Series, load_series, occurrence_of, 
 
 
 class Home(NamedTuple):
-    """Where a command about a booking goes. It never changes.
+    """Where a command about a booking goes, and who has to do with it. It never changes.
 
+    caller      whose booking it is.
     series      the series, or that of an occurrence; None: it is a single booking.
     time_zone   of the series.
     occurrence  the name of an occurrence; None: it is none.
+    slot        the slot or event whose seat it is; None: it is none.
+    host        of that slot or event.
+    owner       of the resource; None: nobody in particular.
     """
 
     resource: int
+    caller: str
     series: UUID | None = None
     time_zone: str | None = None
     occurrence: datetime | None = None
+    slot: UUID | None = None
+    host: str | None = None
+    owner: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -37,6 +47,8 @@ class Booking:
     ended_at                        when it stopped claiming its time, or None.
     series, occurrence, rule        of an occurrence: its series, its name, and the rule that the series has now.
     version                         of an occurrence: its series'.
+    caller, host                    whose it is; and of a seat, who offers it.
+    slot, is_event                  of a seat: the slot or event.
     """
 
     booking: UUID
@@ -57,6 +69,10 @@ class Booking:
     occurrence: datetime | None
     rule: str | None
     version: int
+    caller: str
+    slot: UUID | None
+    host: str | None
+    is_event: bool
 
 
 @dataclass(slots=True, frozen=True)
@@ -89,8 +105,11 @@ class SeriesBooking:
 async def find_booking(connection: Connection, booking: UUID) -> Booking | None:
     """Read a single booking or an occurrence. None: there is none."""
     row = await connection.fetchrow(sql("find_booking"), booking)
-    if row is None:
-        return None
+    return None if row is None else booking_of(row)
+
+
+def booking_of(row: asyncpg.Record) -> Booking:
+    """A booking from its row, as ``find_booking`` reads it."""
     return Booking(
         booking=row["id"],
         resource=row["resource"],
@@ -110,6 +129,10 @@ async def find_booking(connection: Connection, booking: UUID) -> Booking | None:
         occurrence=row["occurrence"],
         rule=row["rule"],
         version=row["version"],
+        caller=row["caller"],
+        slot=row["slot"],
+        host=row["host"],
+        is_event=row["is_event"],
     )
 
 
@@ -163,7 +186,7 @@ async def list_occurrences(
 async def booking_homes(connection: Connection, bookings: Sequence[UUID]) -> dict[UUID, Home]:
     """Look up where bookings, series and occurrences are at home. What does not exist is missing."""
     rows = await connection.fetch(sql("booking_homes"), bookings)
-    return {row["id"]: Home(row["resource"], row["series"], row["time_zone"], row["occurrence"]) for row in rows}
+    return {row["id"]: Home(*tuple(row)[1:]) for row in rows}
 
 
 async def resource_zones(connection: Connection, resources: Sequence[int]) -> dict[int, str]:

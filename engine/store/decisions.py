@@ -19,6 +19,16 @@ from engine.store.idempotency import Key, find_keys
 from engine.store.pools import Connection
 from engine.store.resources import CHANGE_TIMEOUT_S, allow_change
 from engine.store.series import ChangedSeries, NewOccurrence, NewSeries, raise_horizons, write_series
+from engine.store.slots import (
+    ChangedEvent,
+    NewSlot,
+    NewSlotRule,
+    change_events,
+    end_slot_rules,
+    end_slots,
+    insert_slot_rule,
+    insert_slots,
+)
 
 Interval = tuple[datetime, datetime]
 
@@ -31,6 +41,7 @@ class LockedResource:
     last_row_hash   where the ledger's chain goes on.
     last_decided_at below which time must not fall.
     series_horizon  before which every claim is stored; None: all of them are.
+    owner           the caller whose it is; None: nobody's in particular.
     """
 
     resource: int
@@ -40,6 +51,7 @@ class LockedResource:
     last_row_hash: bytes
     last_decided_at: datetime
     series_horizon: datetime | None
+    owner: str | None
 
 
 @dataclass(slots=True, frozen=True)
@@ -49,12 +61,14 @@ class DecidedRow:
     caller     whose booking the row made, None where it made none. Nobody knows a booking's id before the
                commit, so a booking that is made in a batch cannot end in it.
     exclusive  whether that booking's resource has one place.
+    asking     who asked.
     """
 
     row: LedgerRow
     row_hash: bytes
     caller: str | None
     exclusive: bool
+    asking: str
 
 
 @dataclass(slots=True)
@@ -93,6 +107,11 @@ class Writes:
     occurrences: list[NewOccurrence] = field(default_factory=list)
     horizons: set[int] = field(default_factory=set)
     updated: list[tuple[int, UpdateResource]] = field(default_factory=list)
+    made_slots: list[NewSlot] = field(default_factory=list)
+    made_slot_rules: list[NewSlotRule] = field(default_factory=list)
+    ended_slots: dict[UUID, datetime] = field(default_factory=dict)
+    ended_slot_rules: dict[UUID, datetime] = field(default_factory=dict)
+    changed_events: list[ChangedEvent] = field(default_factory=list)
     rows: list[DecidedRow] = field(default_factory=list)
     raised: list[tuple[int, int]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
@@ -129,6 +148,7 @@ async def lock(
             row["last_row_hash"],
             row["last_decided_at"],
             row["series_horizon"],
+            row["owner"],
         )
         for row in rows
     }
@@ -187,6 +207,7 @@ async def load_bookings(connection: Connection, bookings: Iterable[UUID]) -> dic
                 row["version"],
                 row["caller"],
                 row["rescheduled_to"],
+                row["slot"],
             ),
         )
         for row in await connection.fetch(sql("named_bookings"), list(bookings))
@@ -257,6 +278,7 @@ async def write(connection: Connection, writes: Writes) -> None:
         await connection.execute(
             sql("update_resource"), resource, update.name, update.capacity, timeout=CHANGE_TIMEOUT_S + 1
         )
+    await _write_slots(connection, writes)
     if writes.made_series or writes.changed_series or writes.touched_series or writes.occurrences:
         await write_series(
             connection, writes.made_series, writes.changed_series, writes.touched_series, writes.occurrences
@@ -274,6 +296,18 @@ async def write(connection: Connection, writes: Writes) -> None:
             sql("insert_dead_letters"),
             *_columns([(d.resource, d.ticket, d.request_id, d.command, d.error) for d in writes.dead]),
         )
+
+
+async def _write_slots(connection: Connection, writes: Writes) -> None:
+    for rule in writes.made_slot_rules:
+        await insert_slot_rule(connection, rule)
+    if writes.made_slots:
+        await insert_slots(connection, writes.made_slots)
+    if writes.ended_slots:
+        await end_slots(connection, writes.ended_slots)
+    if writes.ended_slot_rules:
+        await end_slot_rules(connection, writes.ended_slot_rules)
+    await change_events(connection, writes.changed_events)
 
 
 def _ledger_columns(rows: list[DecidedRow]) -> list[list[object]]:
@@ -300,6 +334,9 @@ def _ledger_columns(rows: list[DecidedRow]) -> list[list[object]]:
                 decided.caller,
                 decided.exclusive,
                 row.detail,
+                decided.asking,
+                row.counted,
+                row.counted_limit,
             )
             for decided in rows
             for row in (decided.row,)

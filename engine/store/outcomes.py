@@ -12,7 +12,7 @@ from engine.commands import BookingStatus, BookingView, Clash, Outcome, Reason, 
 from engine.store import sql
 from engine.store.pools import Connection
 
-CANCELLING = frozenset({"cancel", "cancel_series", "cancel_occurrence"})
+CANCELLING = frozenset({"cancel", "cancel_series", "cancel_occurrence", "cancel_slot"})
 """Kinds of commands that leave what they name cancelled."""
 
 
@@ -35,9 +35,14 @@ async def outcomes_by_ticket(
     }
 
 
-async def outcomes_by_request(connection: Connection, request_ids: Iterable[UUID]) -> dict[UUID, Outcome]:
-    """Read the outcomes of requests; one that is not decided is missing."""
-    rows = await connection.fetch(sql("outcomes_by_request"), list(request_ids))
+async def outcomes_by_request(
+    connection: Connection, request_ids: Iterable[UUID], *, caller: str | None = None
+) -> dict[UUID, Outcome]:
+    """Read the outcomes of requests; one that is not decided is missing.
+
+    caller  whose they must be; None: anyone's.
+    """
+    rows = await connection.fetch(sql("outcomes_by_request"), list(request_ids), caller)
     return {row["asked_request_id"]: outcome for row, outcome in await _outcomes(connection, rows)}
 
 
@@ -70,6 +75,8 @@ def _outcome(row: asyncpg.Record, times: dict[UUID, asyncpg.Record]) -> Outcome:
         subject=row["subject"],
         detail=detail,
         repeated=row["asked_ticket"] != row["ticket"],
+        counted=row["counted"],
+        counted_limit=row["counted_limit"],
     )
 
 

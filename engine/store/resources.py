@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
@@ -16,6 +17,18 @@ CHANGE_TIMEOUT_S = 30.0
 where the resource becomes one of another kind. Below ``worker.main.JOB_TIMEOUT_S``, which would cancel the turn."""
 
 
+class ResourceHome(NamedTuple):
+    """Where commands about a resource go, and whose it is. It never changes.
+
+    kind   ``resource``, ``calendar`` or ``event``.
+    owner  a caller, or None: it is nobody's in particular.
+    """
+
+    resource: int
+    kind: str
+    owner: str | None
+
+
 @dataclass(slots=True, frozen=True)
 class Resource:
     """What can be booked.
@@ -23,6 +36,7 @@ class Resource:
     resource     the number it has inside.
     resource_id  its public name.
     last_ticket  the last ticket decided.
+    kind, owner  as of ResourceHome.
     """
 
     resource: int
@@ -33,16 +47,18 @@ class Resource:
     version: int
     last_ticket: int
     created_at: datetime
+    kind: str
+    owner: str | None
 
 
 async def create_resource(
-    connection: Connection, *, resource_id: str, name: str, time_zone: str, capacity: int
+    connection: Connection, *, resource_id: str, name: str, time_zone: str, capacity: int, owner: str | None = None
 ) -> Resource | None:
     """Make a resource.
 
     Returns None where ``resource_id`` is taken.
     """
-    row = await connection.fetchrow(sql("create_resource"), resource_id, name, time_zone, capacity)
+    row = await connection.fetchrow(sql("create_resource"), resource_id, name, time_zone, capacity, owner)
     return None if row is None else _resource(row)
 
 
@@ -62,14 +78,17 @@ async def find_resource(connection: Connection, resource_id: str) -> Resource | 
 
 
 async def list_resources(connection: Connection, *, after: int, limit: int) -> list[Resource]:
-    """Read the resources that were made after the one with the number ``after``, oldest first."""
+    """Read the resources that were made after the one with the number ``after``, oldest first.
+
+    Calendars and events are not among them.
+    """
     return [_resource(row) for row in await connection.fetch(sql("list_resources"), after, limit)]
 
 
-async def resource_numbers(connection: Connection, resource_ids: Sequence[str]) -> dict[str, int]:
-    """Look up the numbers of resources, which never change. What does not exist is missing."""
-    rows = await connection.fetch(sql("resource_numbers"), resource_ids)
-    return {row["resource_id"]: row["id"] for row in rows}
+async def resource_homes(connection: Connection, resource_ids: Sequence[str]) -> dict[str, ResourceHome]:
+    """Look up the numbers of resources and whose they are. What does not exist is missing."""
+    rows = await connection.fetch(sql("resource_homes"), resource_ids)
+    return {row["resource_id"]: ResourceHome(row["id"], row["kind"], row["owner"]) for row in rows}
 
 
 async def resource_names(connection: Connection, resources: Sequence[int]) -> dict[int, str]:
@@ -87,4 +106,6 @@ def _resource(row: asyncpg.Record) -> Resource:
         version=row["version"],
         last_ticket=row["last_ticket"],
         created_at=row["created_at"],
+        kind=row["kind"],
+        owner=row["owner"],
     )

@@ -44,6 +44,7 @@ class KeptOccurrence:
 
     name    the start that the rule gives the occurrence.
     detail  of the ledger row that made it, where it has a ticket of its own.
+    moved   whether it took the place of another row.
     """
 
     booking: UUID
@@ -51,6 +52,7 @@ class KeptOccurrence:
     status: str
     ticket: int
     detail: bytes | None
+    moved: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ async def resource_names(connection: Connection, resources: Sequence[int]) -> di
 
 
 def _kept_series(row: asyncpg.Record) -> KeptSeries:
-    columns = [row[name] or () for name in ("bookings", "names", "statuses", "tickets", "details")]
+    columns = [row[name] or () for name in ("bookings", "names", "statuses", "tickets", "details", "moved")]
     return KeptSeries(
         series=row["id"],
         resource_id=row["resource_id"],

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.commands import Cancel, Reason, Reschedule, Status, UpdateResource
+from engine.commands import BookSeat, Cancel, Reason, Reschedule, Status, UpdateResource
 from engine.direct import DirectIntake
 from engine.errors import Unavailable
 from engine.identifiers import uuid7
-from tests.clients import clean, decide_all, decided, hour, ledger, request, statuses
+from tests.clients import add_resources, clean, decide_all, decided, hour, ledger, request, statuses
 from tests.processes import Processes, started
 from tests.schema.rows import Connection, add_resource
+from tests.seats import FIVE, add_calendar, add_people, add_person, ask, publish
 from tests.support import wait_until
 
 
@@ -130,3 +131,38 @@ async def test_a_row_that_is_held_for_long_is_waited_for_and_nobody_is_told_of_a
             with pytest.raises(Unavailable, match="nothing was decided"):
                 await asyncio.gather(*(intake.decide(request(room), wait_s=0.05) for _ in range(3)))
         assert decided(await waiting).status is Status.CONFIRMED
+
+
+async def test_twenty_callers_for_one_slot_at_two_processes_one_has_the_seat(
+    database: Connection, database_url: str
+) -> None:
+    host, *guests = await add_people(database, 21)
+    calendar = await add_calendar(database, host)
+    async with direct(database_url) as one, direct(database_url) as other:
+        published = decided(await one.decide(ask(calendar, publish(0), caller=host), wait_s=10))
+        assert published.booking is not None
+        slot = published.booking.booking
+        requests = [ask(calendar, BookSeat(slot), caller=guest, limits=FIVE) for guest in guests]
+        halves = await asyncio.gather(decide_all(one, requests[:10]), decide_all(other, requests[10:]))
+        outcomes = [outcome for half in halves for outcome in half]
+        assert statuses(outcomes) == {Status.CONFIRMED: 1, Status.REFUSED: 19}
+        assert {outcome.reason for outcome in outcomes} == {None, Reason.NO_SEATS_LEFT}
+        for outcome in (published, *outcomes[:3]):
+            assert await other.find(outcome.request_id) == outcome
+    await clean(database_url)
+
+
+async def test_ten_at_once_for_one_person_on_ten_resources_at_two_processes_find_room_once(
+    database: Connection, database_url: str
+) -> None:
+    guest = await add_person(database)
+    rooms = await add_resources(database, 14)
+    async with direct(database_url) as one, direct(database_url) as other:
+        await decide_all(one, [ask(room, hour(), caller=guest, limits=FIVE) for room in rooms[:4]])
+        requests = [ask(room, hour(), caller=guest, limits=FIVE) for room in rooms[4:]]
+        halves = await asyncio.gather(decide_all(one, requests[:5]), decide_all(other, requests[5:]))
+    outcomes = [outcome for half in halves for outcome in half]
+    assert statuses(outcomes) == {Status.CONFIRMED: 1, Status.REFUSED: 9}
+    refused = {(outcome.reason, outcome.counted, outcome.counted_limit) for outcome in outcomes if outcome.reason}
+    assert refused == {(Reason.MAX_ACTIVE_BOOKINGS, 5, 5)}
+    await clean(database_url)

@@ -35,11 +35,28 @@ GOLDEN = LedgerRow(
 
 
 def test_the_hash_of_a_row_is_what_it_always_was() -> None:
+    """The row is from before there were limits: nothing was counted, and nothing of that is under its hash."""
+    assert (GOLDEN.counted, GOLDEN.counted_limit) == (None, None)
     assert row_hash(GENESIS, GOLDEN).hex() == "2f7a77809bbf7064292c12c04a9e6d15a6ea2e57f443f08834d17f80f935920b"
     assert (
         row_hash(row_hash(GENESIS, GOLDEN), GOLDEN).hex()
         == "9092a5ae6c03caf38fc2c54c8c707e976efb8259228ef9e406f992d9db8bd6c4"
     )
+
+
+def test_the_hash_of_a_row_for_which_a_limit_was_counted_is_what_it_always_was() -> None:
+    limited = msgspec.structs.replace(GOLDEN, counted=4, counted_limit=5)
+    assert row_hash(GENESIS, limited).hex() == "13208b5916f081f45ef60f7eb8d36d52343ecb658bf49f2d0af38cfa858b7487"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [((4, 5), (5, 5)), ((4, 5), (4, 6)), ((0, 1), (None, None)), ((None, 5), (None, 6))]
+)
+def test_what_was_counted_and_its_limit_are_under_the_hash(
+    one: tuple[int | None, int | None], other: tuple[int | None, int | None]
+) -> None:
+    rows = [msgspec.structs.replace(GOLDEN, counted=row[0], counted_limit=row[1]) for row in (one, other)]
+    assert row_hash(GENESIS, rows[0]) != row_hash(GENESIS, rows[1])
 
 
 @dataclass(frozen=True)
@@ -68,6 +85,8 @@ class Changed:
         Changed("joined_at", datetime(2026, 8, 10, 12, 0, 0, 123457, tzinfo=UTC)),
         Changed("decided_at", datetime(2026, 8, 10, 12, 0, 0, 234568, tzinfo=UTC)),
         Changed("detail", None),
+        Changed("counted", 4),
+        Changed("counted_limit", 5),
     ],
     ids=lambda changed: changed.field,
 )

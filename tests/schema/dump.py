@@ -1,4 +1,7 @@
-"""The schema of a database as text, in one order and one form, whatever the server's version."""
+"""The schema of a database as text, in one order and one form, whatever the server's version.
+
+Of a view only the columns: each version writes in a form of its own what it selects.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ SELECT format('CREATE EXTENSION %I;', extname) FROM pg_extension WHERE extname <
 """
 
 RELATIONS = """
-SELECT oid, relname, array_to_string(reloptions, ', ') AS options
+SELECT oid, relname, array_to_string(reloptions, ', ') AS options,
+    CASE relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS kind
 FROM pg_class
 WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace = 'public'::regnamespace
 ORDER BY relname
@@ -64,7 +68,7 @@ async def dump(connection: Connection) -> str:
     for table in await connection.fetch(RELATIONS):
         lines = await column(connection, COLUMNS, table["oid"]) + await column(connection, CONSTRAINTS, table["oid"])
         options = f" WITH ({table['options']})" if table["options"] else ""
-        parts.append(f"CREATE TABLE {table['relname']} (\n    " + ",\n    ".join(lines) + f"\n){options};")
+        parts.append(f"CREATE {table['kind']} {table['relname']} (\n    " + ",\n    ".join(lines) + f"\n){options};")
         parts += await column(connection, INDEXES, table["oid"])
         parts += await column(connection, TRIGGERS, table["oid"])
     parts += [text.replace("\n;", ";") for text in await column(connection, FUNCTIONS)]

@@ -63,7 +63,7 @@ CREATE TABLE booking (
     series uuid,
     occurrence timestamp with time zone,
     slot uuid,
-    live boolean NOT NULL GENERATED ALWAYS AS (((status = 'confirmed'::text) AND (slot IS NULL))) STORED,
+    live boolean NOT NULL GENERATED ALWAYS AS (((status = 'confirmed'::text) AND COALESCE((slot = id), true))) STORED,
     CONSTRAINT booking_cancellation_reason_length CHECK ((char_length(cancellation_reason) <= 2000)),
     CONSTRAINT booking_during_bounds CHECK (((NOT isempty(during)) AND lower_inc(during) AND (NOT upper_inc(during)) AND (NOT lower_inf(during)) AND (NOT upper_inf(during)) AND isfinite(lower(during)) AND isfinite(upper(during)))),
     CONSTRAINT booking_ended_at CHECK (((ended_at IS NULL) = (status = 'confirmed'::text))),
@@ -71,8 +71,8 @@ CREATE TABLE booking (
     CONSTRAINT booking_occurrence CHECK (((series IS NULL) = (occurrence IS NULL))),
     CONSTRAINT booking_places_range CHECK ((places >= 1)),
     CONSTRAINT booking_rescheduled_to CHECK (((rescheduled_to IS NOT NULL) = (status = 'rescheduled'::text))),
-    CONSTRAINT booking_seat_places CHECK (((slot IS NULL) OR (places = 1))),
     CONSTRAINT booking_slot_or_series CHECK (((slot IS NULL) OR (series IS NULL))),
+    CONSTRAINT booking_slot_places CHECK (((slot IS NULL) OR (places = 1))),
     CONSTRAINT booking_status CHECK (((status = ANY (ARRAY['confirmed'::text, 'cancelled'::text, 'rescheduled'::text])) OR ((status = 'clashed'::text) AND (series IS NOT NULL)))),
     CONSTRAINT booking_ticket_range CHECK ((ticket >= 1)),
     CONSTRAINT booking_version_range CHECK ((version >= 1)),
@@ -84,17 +84,17 @@ CREATE TABLE booking (
     CONSTRAINT booking_no_overlap EXCLUDE USING gist (resource WITH =, during WITH &&) WHERE ((live AND exclusive))
 );
 
-CREATE INDEX booking_caller ON public.booking USING btree (caller, upper(during), id) WHERE (caller <> 'anonymous'::text);
+CREATE INDEX booking_caller ON public.booking USING btree (caller, upper(during), id) WHERE ((caller <> 'anonymous'::text) AND COALESCE((slot <> id), true));
 
 CREATE UNIQUE INDEX booking_one_claim_of_occurrence ON public.booking USING btree (series, occurrence) WHERE ((series IS NOT NULL) AND live);
 
-CREATE UNIQUE INDEX booking_one_seat ON public.booking USING btree (slot, caller) WHERE ((slot IS NOT NULL) AND (status = 'confirmed'::text) AND (caller <> 'anonymous'::text));
+CREATE UNIQUE INDEX booking_one_seat ON public.booking USING btree (slot, caller) WHERE ((slot <> id) AND (status = 'confirmed'::text) AND (caller <> 'anonymous'::text));
 
 CREATE INDEX booking_series ON public.booking USING btree (series, occurrence) WHERE (series IS NOT NULL);
 
 CREATE INDEX booking_shared_during ON public.booking USING gist (resource, during) WHERE (live AND (NOT exclusive));
 
-CREATE INDEX booking_slot ON public.booking USING btree (slot, id) WHERE (slot IS NOT NULL);
+CREATE INDEX booking_slot ON public.booking USING btree (slot, id) WHERE (slot <> id);
 
 CREATE INDEX booking_start ON public.booking USING btree (resource, live, lower(during));
 
@@ -170,6 +170,8 @@ CREATE TABLE ledger (
     CONSTRAINT ledger_pkey PRIMARY KEY (resource, ticket)
 );
 
+CREATE INDEX ledger_change ON public.ledger USING btree (subject, ticket) WHERE ((subject IS NOT NULL) AND (outcome = 'confirmed'::text) AND (kind <> 'book_seat'::text));
+
 CREATE INDEX ledger_request_id ON public.ledger USING btree (request_id);
 
 CREATE TRIGGER ledger_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ledger FOR EACH STATEMENT EXECUTE FUNCTION ledger_append_only();
@@ -241,6 +243,8 @@ CREATE TABLE resource (
     CONSTRAINT resource_id_exclusive_key UNIQUE (id, exclusive),
     CONSTRAINT resource_resource_id_key UNIQUE (resource_id)
 ) WITH (fillfactor=70);
+
+CREATE INDEX resource_listed ON public.resource USING btree (id) WHERE (kind = 'resource'::text);
 
 CREATE UNIQUE INDEX resource_one_calendar ON public.resource USING btree (owner) WHERE (kind = 'calendar'::text);
 
@@ -341,6 +345,8 @@ CREATE TABLE slot (
     CONSTRAINT slot_id_resource_key UNIQUE (id, resource)
 ) WITH (fillfactor=80);
 
+CREATE INDEX slot_event ON public.slot USING btree (lower(during), id) WHERE (kind = 'event'::text);
+
 CREATE INDEX slot_host ON public.slot USING btree (host, lower(during), id);
 
 CREATE INDEX slot_open ON public.slot USING btree (lower(during), id) WHERE ((kind = 'slot'::text) AND (status = 'open'::text) AND (taken < capacity));
@@ -382,7 +388,8 @@ CREATE OR REPLACE FUNCTION public.audit_append_only()
  SET search_path TO 'public', 'pg_temp'
 AS $function$
 BEGIN
-    IF TG_OP = 'UPDATE' AND (OLD.id, OLD.at, OLD.actor, OLD.action, OLD.outcome) = (NEW.id, NEW.at, NEW.actor, NEW.action, NEW.outcome)
+    IF TG_OP = 'UPDATE'
+        AND (OLD.id, OLD.at, OLD.actor, OLD.action, OLD.outcome) = (NEW.id, NEW.at, NEW.actor, NEW.action, NEW.outcome)
         AND OLD.subject IS NOT DISTINCT FROM NEW.subject AND OLD.tag IS NOT DISTINCT FROM NEW.tag
         AND NEW.address IS NULL AND NEW.detail IS NULL THEN
         RETURN NEW;
@@ -510,9 +517,9 @@ BEGIN
     FROM (
         SELECT changed.slot, sum(changed.more)::integer
         FROM (
-            SELECT touched.slot, 1 FROM touched WHERE touched.slot IS NOT NULL AND touched.status = 'confirmed'
+            SELECT touched.slot, 1 FROM touched WHERE touched.slot <> touched.id AND touched.status = 'confirmed'
             UNION ALL
-            SELECT before.slot, -1 FROM before WHERE before.slot IS NOT NULL AND before.status = 'confirmed'
+            SELECT before.slot, -1 FROM before WHERE before.slot <> before.id AND before.status = 'confirmed'
         ) AS changed (slot, more)
         GROUP BY changed.slot
     ) AS seats (slot, more)
@@ -532,7 +539,7 @@ BEGIN
     FROM (
         SELECT touched.slot, count(*)::integer
         FROM touched
-        WHERE touched.slot IS NOT NULL AND touched.status = 'confirmed'
+        WHERE touched.slot <> touched.id AND touched.status = 'confirmed'
         GROUP BY touched.slot
     ) AS seats (slot, more)
     WHERE slot.id = seats.slot;

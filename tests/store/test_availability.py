@@ -12,6 +12,7 @@ import pytest
 from engine.store import sql
 from engine.store.availability import standing_claims
 from tests.schema.rows import MIDNIGHT, Connection, add_resource, book, cancel, hours
+from tests.series import DAY, HOUR, MILLISECOND, WEEK, Deciding, book_series, monday
 
 BOOKINGS = """
 INSERT INTO booking (id, resource, exclusive, during, places, status, caller, ticket, request_id, created_at)
@@ -90,6 +91,20 @@ async def test_a_resource_is_found_by_number_and_by_its_public_id(database: Conn
     assert (by_name.resource, by_name.resource_id, by_name.time_zone) == (number, "hall:1", "UTC")
     assert (by_name.capacity, by_name.last_ticket, by_name.taken) == (7, 41, [])
     assert by_number.resource_id == "hall:1"
+
+
+async def test_years_ahead_what_ends_as_the_window_begins_is_not_in_it(database: Connection) -> None:
+    room = Deciding(database, await add_resource(database, capacity=1))
+    start = monday()
+    await room.yes(book_series("FREQ=WEEKLY", start))
+    far = start + 3 * 52 * WEEK
+    for begins, found in ((far + HOUR, []), (far + HOUR - MILLISECOND, [(far, far + HOUR, 1)])):
+        claims = await standing_claims(database, room.resource, start=begins, end=far + DAY)
+        assert claims is not None
+        assert claims.taken == found
+    claims = await standing_claims(database, room.resource, start=far - DAY, end=far)
+    assert claims is not None
+    assert claims.taken == []
 
 
 async def test_an_unknown_resource_is_none(database: Connection) -> None:

@@ -17,8 +17,8 @@ from engine.store.resources import (
     create_resource,
     find_resource,
     list_resources,
+    resource_homes,
     resource_names,
-    resource_numbers,
 )
 from tests.schema.rows import MIDNIGHT, Connection, add_resource, book, cancel, hours
 from tests.support import wait_until
@@ -59,7 +59,9 @@ async def test_a_resource_is_made_once_and_found_by_either_name(database: Connec
     other = await make(database, "room-2")
     assert other is not None
     numbers = {"room-1": made.resource, "room-2": other.resource}
-    assert await resource_numbers(database, ["room-1", "room-2", "room-3"]) == numbers
+    homes = await resource_homes(database, ["room-1", "room-2", "room-3"])
+    assert {name: home.resource for name, home in homes.items()} == numbers
+    assert {home.kind for home in homes.values()} == {"resource"}
     names = await resource_names(database, [made.resource, other.resource, other.resource + 1])
     assert names == {made.resource: "room-1", other.resource: "room-2"}
     assert await find_resource(database, "ROOM-1") is None
@@ -98,7 +100,7 @@ async def test_a_booking_is_found_as_it_stands(database: Connection) -> None:
     ended = await find_booking(database, booking)
     assert ended is not None
     assert (ended.status, ended.ended_at is not None) == (BookingStatus.CANCELLED, True)
-    assert await booking_homes(database, [booking, uuid4()]) == {booking: Home(room)}
+    assert await booking_homes(database, [booking, uuid4()]) == {booking: Home(room, "anonymous")}
     assert await find_booking(database, uuid4()) is None
 
 

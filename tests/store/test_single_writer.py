@@ -12,7 +12,10 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("api", "cli", "engine", "worker")
 CLOCKS = {"now", "utcnow", "today", "time_ns", "monotonic", "perf_counter"}
 DECIDING = [
-    *(ROOT / "engine" / f"{name}.py" for name in ("batch", "extension", "notebook", "series", "wish")),
+    *(
+        ROOT / "engine" / f"{name}.py"
+        for name in ("batch", "extension", "notebook", "people", "publishing", "series", "slots", "wish")
+    ),
     *sorted((ROOT / "engine" / "rules").glob("*.py")),
 ]
 
@@ -24,10 +27,15 @@ def sources(*suffixes: str) -> list[Path]:
 @pytest.mark.parametrize(
     ("statement", "writers"),
     [
-        (r"INSERT\s+INTO\s+booking\b", {"write_decisions.sql", "insert_occurrences.sql"}),
+        (r"INSERT\s+INTO\s+booking\b", {"write_decisions.sql", "insert_occurrences.sql", "insert_slots.sql"}),
         (r"INSERT\s+INTO\s+ledger\b", {"write_decisions.sql"}),
         (r"INSERT\s+INTO\s+series\b", {"insert_series.sql"}),
         (r"UPDATE\s+booking\b", {"end_bookings.sql"}),
+        (r"INSERT\s+INTO\s+slot\b", {"insert_slots.sql", "create_event.sql"}),
+        (r"UPDATE\s+slot\b", {"end_slots.sql", "change_event.sql"}),
+        (r"INSERT\s+INTO\s+slot_rule\b", {"insert_slot_rule.sql"}),
+        (r"UPDATE\s+slot_rule\b", {"end_slot_rules.sql", "advance_slot_rule.sql"}),
+        (r"DELETE\s+FROM\s+(booking|ledger|series|slot|slot_rule|person|audit)\b", set()),
     ],
 )
 def test_few_statements_write_the_tables_of_record(statement: str, writers: set[str]) -> None:
@@ -57,6 +65,33 @@ def test_only_a_decision_and_the_job_that_extends_series_write_occurrences() -> 
         if re.search(r"\b(insert_occurrences|write_series)\(", file.read_text())
     }
     assert users == {"engine/store/series.py", "engine/store/decisions.py", "engine/extension.py"}
+
+
+def test_only_a_decision_and_the_job_that_publishes_slots_write_slots() -> None:
+    writing = r"\b(insert_slots|insert_slot_rule|end_slots|end_slot_rules|change_events|advance_slot_rule)\("
+    users = {file.relative_to(ROOT).as_posix() for file in sources(".py") if re.search(writing, file.read_text())}
+    assert users == {
+        *("engine/store/slots.py", "engine/store/offers.py"),  # where they are
+        *("engine/store/decisions.py", "engine/publishing.py"),
+    }
+
+
+def test_people_are_locked_by_a_decision_after_its_resources_or_alone() -> None:
+    """Who held a person's row and then waited for a resource's would wait for a decision that waits for them."""
+    users = {
+        file.relative_to(ROOT).as_posix()
+        for file in sources(".py")
+        if re.search(r"\b(lock_people|load_accounts)\(", file.read_text())
+    }
+    # A person who makes an API key is locked, and nothing else is.
+    assert users == {"engine/store/slots.py", "engine/people.py", "engine/store/people.py"}
+    locking = {
+        file.name
+        for file in sources(".sql")
+        if re.search(r"\bFROM\s+person\b", file.read_text())
+        and re.search(r"\bFOR\s+(NO KEY )?UPDATE\b", file.read_text())
+    }
+    assert locking == {"lock_people.sql"}
 
 
 @pytest.mark.parametrize("file", DECIDING, ids=lambda file: file.name)

@@ -1,10 +1,11 @@
-"""A history of series, written once and copied for each test."""
+"""Histories of series and of slots, written once and copied for each test."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
@@ -12,33 +13,60 @@ import pytest
 
 from engine.embedded import Stack
 from tests.conftest import execute
-from tests.verify.history import History
+from tests.verify.history import Connection, History
 from tests.verify.series_history import write_series_history
+from tests.verify.slot_history import write_slot_history
 
 STORY = "series_story"
+SLOT_STORY = "slot_story"
 
 
-@pytest.fixture(scope="session")
-def written(stack: Stack, template: str) -> History:
-    """The history, in a database that nobody is connected to any more."""
+def write_once(stack: Stack, template: str, name: str, writing: Callable[[Connection], Awaitable[History]]) -> History:
+    """Write a history into a database that nobody is connected to any more then."""
 
     async def write() -> History:
-        await execute(stack.database_url, f"CREATE DATABASE {STORY} TEMPLATE {template}")
-        connection = await asyncpg.connect(stack.primary.database_url(STORY))
+        await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection = await asyncpg.connect(stack.primary.database_url(name))
         try:
-            return await write_series_history(connection)
+            return await writing(connection)
         finally:
             await connection.close()
 
     return asyncio.run(write())
 
 
-@pytest.fixture
-async def story(stack: Stack, written: History) -> AsyncIterator[History]:
-    """The history in a database of the test's own."""
+@asynccontextmanager
+async def copied(stack: Stack, written: History, template: str) -> AsyncIterator[History]:
+    """A history in a database of the test's own."""
     name = f"test_{secrets.token_hex(6)}"
-    await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {STORY}")
+    await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     connection = await asyncpg.connect(stack.primary.database_url(name))
     yield replace(written, connection=connection)
     await connection.close()
     await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def written(stack: Stack, template: str) -> History:
+    """The history of series."""
+    return write_once(stack, template, STORY, write_series_history)
+
+
+@pytest.fixture(scope="session")
+def slots_written(stack: Stack, template: str) -> History:
+    """The history of slots."""
+    return write_once(stack, template, SLOT_STORY, write_slot_history)
+
+
+@pytest.fixture
+async def story(stack: Stack, written: History) -> AsyncIterator[History]:
+    """The history of series in a database of the test's own."""
+    async with copied(stack, written, STORY) as history:
+        yield history
+
+
+@pytest.fixture
+async def slot_story(stack: Stack, slots_written: History) -> AsyncIterator[History]:
+    """The history of slots in a database of the test's own."""
+    async with copied(stack, slots_written, SLOT_STORY) as history:
+        yield history

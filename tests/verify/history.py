@@ -109,7 +109,8 @@ async def unprotect(connection: Connection) -> None:
             DROP CONSTRAINT booking_rescheduled_to_fkey, DROP CONSTRAINT booking_exclusive_places,
             DROP CONSTRAINT booking_series_fkey, DROP CONSTRAINT booking_status;
         ALTER TABLE series DROP CONSTRAINT series_rescheduled_to_fkey;
-        DROP INDEX booking_one_claim_of_occurrence;
+        DROP INDEX booking_one_claim_of_occurrence, booking_one_seat;
+        ALTER TABLE slot DROP CONSTRAINT slot_taken_range;
         ALTER TABLE ledger DROP CONSTRAINT ledger_pkey;
         ALTER TABLE idempotency DROP CONSTRAINT idempotency_pkey;
         """

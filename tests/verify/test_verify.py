@@ -11,6 +11,7 @@ from tests.verify.damages import DAMAGES, Damage
 from tests.verify.findings import check_damage
 from tests.verify.history import Connection, book, unprotect, write_history
 from tests.verify.series_damages import SERIES_DAMAGES
+from tests.verify.slot_damages import SLOT_DAMAGES
 
 
 async def test_a_history_of_every_kind_is_clean(database: Connection) -> None:
@@ -37,7 +38,7 @@ async def test_damage_is_found_and_its_rows_are_named(database: Connection, dama
 
 
 def test_every_rule_is_broken_by_some_damage() -> None:
-    broken = {named[0] for damage in (*DAMAGES, *SERIES_DAMAGES) for named in damage.found}
+    broken = {named[0] for damage in (*DAMAGES, *SERIES_DAMAGES, *SLOT_DAMAGES) for named in damage.found}
     assert broken == {rule.name for rule in RULES} | {CHAIN, OCCURRENCES, FAR}
 
 

@@ -8,5 +8,5 @@ SET status = ended.status,
     version = version + 1
 FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::uuid[])
     AS ended (id, status, ended_at, cancellation_reason, rescheduled_to)
-WHERE booking.id = ended.id AND booking.live
+WHERE booking.id = ended.id AND booking.status = 'confirmed'
 RETURNING booking.id

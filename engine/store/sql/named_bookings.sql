@@ -2,6 +2,6 @@
 -- $1 booking ids
 SELECT
     id, resource, lower(during) AS start_time, upper(during) AS end_time,
-    places, status, ticket, version, caller, rescheduled_to
+    places, status, ticket, version, caller, rescheduled_to, slot
 FROM booking
 WHERE id = ANY ($1::uuid[])

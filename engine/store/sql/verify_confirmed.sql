@@ -14,7 +14,10 @@ SELECT
 FROM ledger
 LEFT JOIN booking
     ON booking.id = ledger.booking AND booking.resource = ledger.resource
-    AND (booking.ticket = ledger.ticket OR ledger.kind IN ('cancel', 'cancel_occurrence', 'restore_occurrence'))
+    AND (
+        booking.ticket = ledger.ticket
+        OR ledger.kind IN ('cancel', 'cancel_occurrence', 'restore_occurrence', 'cancel_slot')
+    )
     AND booking.series IS NOT DISTINCT FROM
         CASE WHEN ledger.kind IN ('cancel_occurrence', 'restore_occurrence', 'move_occurrence') THEN ledger.subject END
 LEFT JOIN series
@@ -27,7 +30,9 @@ WHERE (ledger.outcome <> 'confirmed' AND ledger.booking IS NOT NULL)
     OR (
         ledger.outcome = 'confirmed'
         AND CASE
-            WHEN ledger.kind IN ('book', 'reschedule', 'cancel', 'cancel_occurrence') THEN booking.id IS NULL
+            WHEN ledger.kind IN ('book', 'reschedule', 'cancel', 'cancel_occurrence', 'book_seat', 'cancel_slot') THEN
+                booking.id IS NULL
+            WHEN ledger.kind = 'publish_slots' THEN ledger.booking IS NOT NULL AND booking.id IS NULL
             WHEN ledger.kind IN ('book_series', 'cancel_series') THEN series.id IS NULL
             WHEN ledger.kind IN ('restore_occurrence', 'move_occurrence') THEN coalesce(booking.id, series.id) IS NULL
         END

@@ -1,5 +1,6 @@
 -- Bookings that ended with no confirmed ledger row that ended them, or whose successor does not follow them.
 -- $1 how many to name  $2 for how many years from its start no series loses an occurrence
+-- The claims of slots are looked at with their slots (verify_slots).
 -- The wall clock is read as UTC, so it may be off by the better part of a day; a day is allowed for that.
 WITH ended AS (
     SELECT
@@ -51,7 +52,7 @@ WITH ended AS (
     ) AS shifted
         ON shifted.subject = booking.series AND shifted.resource = booking.resource
         AND shifted.decided_at = booking.ended_at AND shifted.booking IN (booking.rescheduled_to, successor.series)
-    WHERE booking.status <> 'confirmed'
+    WHERE booking.status <> 'confirmed' AND coalesce(booking.slot <> booking.id, true)
 )
 SELECT
     coalesce(resource.resource_id, '#' || ended.resource) AS resource_id,

@@ -10,7 +10,7 @@ WITH changed AS (
     CROSS JOIN LATERAL (
         VALUES (lower(booking.during), booking.places), (upper(booking.during), - booking.places)
     ) AS change (at, places)
-    WHERE booking.status = 'confirmed'
+    WHERE booking.status = 'confirmed' AND coalesce(booking.slot = booking.id, true)
     GROUP BY booking.resource, change.at
     UNION ALL
     SELECT ledger.resource, ledger.decided_at, 0, ARRAY[ledger.ticket, ledger.capacity]
@@ -43,5 +43,6 @@ SELECT
 FROM excess
 JOIN booking
     ON booking.resource = excess.resource AND booking.during @> excess.at AND booking.status = 'confirmed'
+    AND coalesce(booking.slot = booking.id, true)
 GROUP BY excess.resource, excess.resource_id, excess.at, excess.taken, excess.capacity, excess.total
 ORDER BY excess.resource, excess.at

@@ -3,7 +3,7 @@
 -- own.
 SELECT
     series.*, coalesce(resource.resource_id, '#' || series.resource) AS resource_id, ledger.detail AS made,
-    kept.bookings, kept.names, kept.statuses, kept.tickets, kept.details
+    kept.bookings, kept.names, kept.statuses, kept.tickets, kept.details, kept.moved
 FROM series
 LEFT JOIN resource ON resource.id = series.resource
 LEFT JOIN ledger ON ledger.resource = series.resource AND ledger.ticket = series.ticket
@@ -13,7 +13,8 @@ CROSS JOIN LATERAL (
         array_agg(booking.occurrence) AS names,
         array_agg(booking.status) AS statuses,
         array_agg(booking.ticket) AS tickets,
-        array_agg(own.detail) AS details
+        array_agg(own.detail) AS details,
+        array_agg(booking.rescheduled_from IS NOT NULL) AS moved
     FROM booking
     LEFT JOIN ledger AS own
         ON own.resource = booking.resource AND own.ticket = booking.ticket AND booking.ticket <> series.ticket

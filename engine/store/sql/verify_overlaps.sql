@@ -1,6 +1,6 @@
 -- Live bookings of a resource with one place that start before an earlier one has ended, with what they overlap.
 -- $1 how many to name
--- Nothing is taken from the schema's word: neither the exclusion constraint nor booking.exclusive.
+-- A seat claims no time. Nothing is taken from the schema's word: neither the exclusion constraint nor booking.exclusive.
 WITH ordered AS (
     SELECT
         booking.id, booking.resource, booking.ticket, booking.during, resource.resource_id,
@@ -10,7 +10,7 @@ WITH ordered AS (
         ) AS taken_until
     FROM booking
     JOIN resource ON resource.id = booking.resource
-    WHERE booking.status = 'confirmed' AND resource.capacity = 1
+    WHERE booking.status = 'confirmed' AND coalesce(booking.slot = booking.id, true) AND resource.capacity = 1
 ), late AS MATERIALIZED (
     SELECT id, resource, ticket, during, resource_id, count(*) OVER () AS total
     FROM ordered
@@ -27,6 +27,7 @@ SELECT
 FROM late
 JOIN booking AS other
     ON other.resource = late.resource AND other.during && late.during AND other.status = 'confirmed'
+    AND coalesce(other.slot = other.id, true)
     AND (lower(other.during), other.id) < (lower(late.during), late.id)
 GROUP BY late.id, late.resource, late.ticket, late.during, late.resource_id, late.total
 ORDER BY late.resource, lower(late.during), late.id

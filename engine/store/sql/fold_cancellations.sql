@@ -1,0 +1,9 @@
+-- Add the bookings that were cancelled in a span of time to the counts, where they were made.
+-- $1 from when on  $2 before when
+-- The caller holds the state of the fold, and no other span was or will be folded that meets this one.
+INSERT INTO attempt_total (quarter, result, attempts)
+SELECT quarter, 'cancelled', count(*)
+FROM cancellation
+WHERE ended_at >= $1 AND ended_at < $2
+GROUP BY quarter
+ON CONFLICT (quarter, result) DO UPDATE SET attempts = attempt_total.attempts + excluded.attempts
