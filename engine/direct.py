@@ -19,6 +19,9 @@ from engine.batch import Decisions, Forced, decide_locked
 from engine.commands import Entry, Outcome, Queued, Request
 from engine.errors import NotFound, Unavailable
 from engine.extension import extend_forever
+from engine.folding import fold_forever
+from engine.intake import Count
+from engine.publishing import publish_forever
 from engine.store import decisions as store
 from engine.store.outcomes import outcomes_by_request
 from engine.store.pools import DECIDING, READ_TIMEOUT_S, Pool, open_pool
@@ -42,7 +45,7 @@ class DirectIntake:
         self._database_url = database_url
         self._pool_size = pool_size
         self._pool: Pool | None = None
-        self._extending: asyncio.Task[None] | None = None
+        self._clock_jobs: list[asyncio.Task[None]] = []
         # Requests of this process for one resource queue up here: waiting for its row, each would hold a connection
         # that others need. One may wait while another is decided, so that the row is never idle.
         self._turns: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -60,11 +63,12 @@ class DirectIntake:
         )
 
         # There are no workers, so what they do on a clock is done here.
-        self._extending = asyncio.create_task(extend_forever(self._pool))
+        jobs = (extend_forever, publish_forever, fold_forever)
+        self._clock_jobs = [asyncio.create_task(job(self._pool)) for job in jobs]
 
     async def stop(self) -> None:
         """Close the connections once the transactions under way have ended."""
-        await end_tasks([self._extending])
+        await end_tasks(self._clock_jobs)
         if self._pool is not None:
             await self._pool.close()
             self._pool = None
@@ -73,7 +77,13 @@ class DirectIntake:
         """Whether commands can be taken."""
         return self._pool is not None
 
-    async def decide(self, request: Request, *, wait_s: float) -> Outcome | Queued:
+    async def decide(
+        self,
+        request: Request,
+        *,
+        wait_s: float,
+        count: Count | None = None,  # noqa: ARG002  # there is no queue to count in
+    ) -> Outcome | Queued:
         """Decide now. Raises Unavailable where the database cannot, or the resource's turn does not come in time."""
         forced: Forced | None = None
         for attempt in range(ATTEMPTS):
@@ -91,17 +101,19 @@ class DirectIntake:
                     raise
         raise Unavailable("the database did not take the transaction; nothing was decided")
 
-    async def find(self, request_id: UUID) -> Outcome | Queued | None:
+    async def find(self, request_id: UUID, *, caller: str | None = None) -> Outcome | Queued | None:
         """Look a request up in the ledger."""
         assert self._pool is not None
         found = await ask(
-            self._pool, lambda connection: outcomes_by_request(connection, [request_id]), within_s=READ_TIMEOUT_S
+            self._pool,
+            lambda connection: outcomes_by_request(connection, [request_id], caller=caller),
+            within_s=READ_TIMEOUT_S,
         )
         return found.get(request_id)
 
-    async def withdraw(self, request_id: UUID) -> Outcome | Queued | None:
+    async def withdraw(self, request_id: UUID, *, caller: str | None = None) -> Outcome | Queued | None:
         """Nothing waits here, so nothing can be withdrawn: the outcome, if there is one."""
-        return await self.find(request_id)
+        return await self.find(request_id, caller=caller)
 
     @asynccontextmanager
     async def _turn(self, resource: int, *, within_s: float) -> AsyncIterator[None]:

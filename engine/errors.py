@@ -49,6 +49,23 @@ class StorageFull(EngineError):
     retry_after_s = 5
 
 
+class OverRate(Exception):
+    """Whoever asks has made as many calls as they may; nothing of this one was kept, and it may come again.
+
+    policy         what was counted and for whom, as ``engine.rules.rate.Bucket`` has it.
+    quota          so many calls …
+    window_s       … in so many seconds.
+    retry_after_s  when it may come again.
+    """
+
+    def __init__(self, policy: str, *, quota: int, window_s: int, retry_after_s: int) -> None:
+        super().__init__(f"{policy}: more than {quota} calls in {window_s} s")
+        self.policy = policy
+        self.quota = quota
+        self.window_s = window_s
+        self.retry_after_s = retry_after_s
+
+
 class NotFound(Exception):
     """What the command names does not exist, so it was given no ticket.
 

@@ -4,7 +4,7 @@ All that came in while the previous call was under way goes to Redis in one scri
 Three things make sure that nobody waits for nothing, each enough when the others fail:
 
 - replies come on a channel, a batch in one message;
-- the ledger is asked for whoever has waited longer than half a second, all in one query;
+- the ledger is asked for whoever has waited for half a second, all in one query;
 - after every reconnect, and when Redis names another memory id, the open requests are enqueued again.
 
 A request that is repeated gets the ticket that it has. A reply that is lost costs half a second.
@@ -16,6 +16,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Iterable
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import msgspec
@@ -25,7 +26,8 @@ from redis.exceptions import OutOfMemoryError, RedisError
 from engine import failpoints
 from engine.commands import Outcome, Queued, Request
 from engine.config import Config
-from engine.errors import EngineError, QueueFull, StorageFull, TooManyWaiting, Unavailable
+from engine.errors import EngineError, OverRate, QueueFull, StorageFull, TooManyWaiting, Unavailable
+from engine.intake import Count
 from engine.queue import scripts
 from engine.queue.check import has_waitaof
 from engine.queue.client import open_client
@@ -33,6 +35,7 @@ from engine.queue.entries import decode_replies, encode_body, field_of
 from engine.queue.jobs import enqueue_turn, open_jobs
 from engine.queue.keys import reply_channel
 from engine.queue.promise import Promiser
+from engine.rules.rate import over_rate
 from engine.store.memory import claim_memory
 from engine.store.outcomes import outcomes_by_request
 from engine.store.pools import ACQUIRE_TIMEOUT_S, READ_TIMEOUT_S, Pool
@@ -41,7 +44,9 @@ from engine.tasks import end_tasks
 
 TICK_S = 0.05
 """How often waits are looked at; a wait may end this much late."""
-ASK_LEDGER_AFTER_S = 0.5
+ASK_LEDGER_AFTER_S = 0.4
+"""Whoever has waited this long since he came, or since it was last asked for him, is looked up: with TICK_S and the
+query itself, a reply that is lost costs half a second."""
 ASKED_AT_ONCE = 1_000
 """Requests in one query to the ledger."""
 SENT_AT_ONCE = 256
@@ -60,33 +65,41 @@ logger = logging.getLogger(__name__)
 class Waiter:
     """A request under way.
 
+    count      what it counts against; filled in when it is counted.
     immediate  the caller wants its ticket only.
     waits_for  request id of the entry that will be answered: another than its own where an equal one is queued.
     ticket     None until the enqueue script answered.
+    asked_at   when the ledger was asked for it last; at first, when it came.
     unsure     a call of the script that had this in it was cut off: it may have a ticket that nobody told us.
     """
 
     __slots__ = (
         "ask",
+        "asked_at",
+        "count",
         "deadline",
         "decided",
         "future",
         "immediate",
         "queued",
         "request",
-        "since",
         "ticket",
         "unsure",
         "waits_for",
     )
 
-    def __init__(self, request: Request, *, api: str, wait_s: float, future: asyncio.Future[Outcome | None]) -> None:
+    def __init__(
+        self, request: Request, *, api: str, wait_s: float, count: Count, future: asyncio.Future[Outcome | None]
+    ) -> None:
         self.request = request
-        self.ask = scripts.Ask(request.resource, field_of(request), request.request_id, encode_body(api, request))
+        self.ask = scripts.Ask(
+            request.resource, field_of(request), request.request_id, encode_body(api, request), buckets=count.buckets
+        )
+        self.count = count
         self.future = future
-        self.since = time.monotonic()
+        self.asked_at = time.monotonic()
         self.immediate = wait_s <= 0
-        self.deadline = self.since + (wait_s if wait_s > 0 else ACQUIRE_TIMEOUT_S + 4)
+        self.deadline = self.asked_at + (wait_s if wait_s > 0 else ACQUIRE_TIMEOUT_S + 4)
         self.waits_for = request.request_id
         self.ticket: int | None = None
         self.decided = 0
@@ -98,11 +111,11 @@ class Waiter:
         if not self.future.done():
             self.future.set_result(outcome)
 
-    def refuse(self, error: EngineError) -> None:
+    def refuse(self, error: EngineError | OverRate) -> None:
         """End the wait because nothing was enqueued, where that is certain."""
         self.fail(Unavailable("an earlier call may have enqueued it; send the request again") if self.unsure else error)
 
-    def fail(self, error: EngineError) -> None:
+    def fail(self, error: EngineError | OverRate) -> None:
         """End the wait with trouble."""
         if not self.future.done():
             self.future.set_exception(error)
@@ -159,13 +172,13 @@ class QueuedIntake:
         except TROUBLE:
             return False
 
-    async def decide(self, request: Request, *, wait_s: float) -> Outcome | Queued:
+    async def decide(self, request: Request, *, wait_s: float, count: Count | None = None) -> Outcome | Queued:
         """Join the queue and wait; see ``engine.intake.Intake.decide``."""
         if self._waiting >= WAITING_LIMIT:
             raise TooManyWaiting("as many requests wait in this process as may; nothing was enqueued")
         failpoints.reach("A2")
         future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        waiter = Waiter(request, api=self._api, wait_s=wait_s, future=future)
+        waiter = Waiter(request, api=self._api, wait_s=wait_s, count=count or Count(()), future=future)
         self._waiters[request.request_id] = waiter
         self._pending.append(waiter)
         self._kick.set()
@@ -182,30 +195,30 @@ class QueuedIntake:
             raise Unavailable("the queue did not answer in time; send the request again with the same key")
         return await self._promise(waiter)
 
-    async def find(self, request_id: UUID) -> Outcome | Queued | None:
+    async def find(self, request_id: UUID, *, caller: str | None = None) -> Outcome | Queued | None:
         """Look in the queue first, then in the ledger: a command moves from the one to the other only."""
-        return await self._find(request_id, withdraw=False)
+        return await self._find(request_id, caller, withdraw=False)
 
-    async def withdraw(self, request_id: UUID) -> Outcome | Queued | None:
+    async def withdraw(self, request_id: UUID, *, caller: str | None = None) -> Outcome | Queued | None:
         """Mark a queued request; see ``engine.intake.Intake.withdraw``."""
-        return await self._find(request_id, withdraw=True)
+        return await self._find(request_id, caller, withdraw=True)
 
     # ------------------------------------------------------------------ helpers of the interface
 
     async def _promise(self, waiter: Waiter) -> Queued:
         assert waiter.ticket is not None
-        await self._promiser.promise(waiter.waits_for, waiter.ask.resource, waiter.ask.field)
+        await self._promiser.promise(waiter.waits_for, waiter.ask.resource, waiter.ask.field, waiter.request.caller)
         return Queued(waiter.waits_for, waiter.ticket, max(1, waiter.ticket - waiter.decided))
 
-    async def _find(self, request_id: UUID, *, withdraw: bool) -> Outcome | Queued | None:
+    async def _find(self, request_id: UUID, caller: str | None, *, withdraw: bool) -> Outcome | Queued | None:
         unseen: Exception | None = None
         try:
-            place = await scripts.find(self._redis, request_id, withdraw=withdraw)
+            place = await scripts.find(self._redis, request_id, caller=caller, withdraw=withdraw)
             if place is not None:
                 return Queued(request_id, place[0], max(1, place[0] - place[1]))
         except TROUBLE as error:
             unseen = error
-        found = await self._outcomes([request_id])
+        found = await self._outcomes([request_id], caller)
         outcome = found.get(request_id)
         if outcome is None and unseen is not None:
             raise Unavailable(f"the queue cannot be asked: {unseen}") from unseen
@@ -263,10 +276,13 @@ class QueuedIntake:
             self._spawn(self._start_turn())
         numberless: list[Waiter] = []
         for waiter, place in zip(batch, places, strict=True):
+            waiter.count.levels = place.levels or waiter.count.levels
             if place.ticket is None:
                 numberless.append(waiter)
-            elif place.ticket < 0:
+            elif place.ticket == scripts.QUEUE_FULL:
                 waiter.refuse(QueueFull("the resource's queue is full; nothing was enqueued"))
+            elif place.ticket == scripts.OVER_RATE:
+                waiter.refuse(over_rate(place.levels))
             else:
                 self._placed(waiter, place)
         if numberless:
@@ -276,6 +292,7 @@ class QueuedIntake:
             if known is not None:
                 logger.error("Redis lost its memory; open requests are enqueued again")
                 self._enqueue_again()
+        failpoints.reach("A5")
 
     def _placed(self, waiter: Waiter, place: scripts.Place) -> None:
         waiter.ticket, waiter.decided, waiter.queued = place.ticket, place.decided, False
@@ -326,6 +343,7 @@ class QueuedIntake:
         for waiter in self._all_waiters():
             if not waiter.queued and waiter.ticket is not None:
                 waiter.queued = True
+                waiter.ask = replace(waiter.ask, buckets=())  # it was counted with its ticket, and must not lose it now
                 self._pending.append(waiter)
         self._kick.set()
 
@@ -392,24 +410,32 @@ class QueuedIntake:
     async def _ask_ledger(self) -> None:
         """Ask for the outcomes of those who have waited long: their reply may be lost."""
         while True:
-            await asyncio.sleep(ASK_LEDGER_AFTER_S)
-            before = time.monotonic() - ASK_LEDGER_AFTER_S
-            late = sorted({waiter.waits_for for waiter in self._all_waiters() if waiter.since < before})
+            await asyncio.sleep(TICK_S)
+            late = self._late(time.monotonic())
             try:
                 for first in range(0, len(late), ASKED_AT_ONCE):
                     await self._ask(late[first : first + ASKED_AT_ONCE])
                 if late:
                     await self._look_at_memory()
-            except Exception as error:  # noqa: BLE001  # whatever it was, it is asked again in half a second
+            except Exception as error:  # noqa: BLE001  # whatever it was, it is asked again
                 logger.warning("the ledger could not be asked", extra={"error": repr(error)})
+
+    def _late(self, now: float) -> list[UUID]:
+        """Whom to ask for. They are asked for again when they have waited as long once more."""
+        waiting = [w for w in self._all_waiters() if w.asked_at + ASK_LEDGER_AFTER_S <= now]
+        for waiter in waiting:
+            waiter.asked_at = now
+        return sorted({waiter.waits_for for waiter in waiting})
 
     async def _ask(self, request_ids: Iterable[UUID]) -> None:
         for request_id, outcome in (await self._outcomes(request_ids)).items():
             self._deliver(request_id, outcome)
 
-    async def _outcomes(self, request_ids: Iterable[UUID]) -> dict[UUID, Outcome]:
+    async def _outcomes(self, request_ids: Iterable[UUID], caller: str | None = None) -> dict[UUID, Outcome]:
         return await ask(
-            self._pool, lambda connection: outcomes_by_request(connection, request_ids), within_s=READ_TIMEOUT_S
+            self._pool,
+            lambda connection: outcomes_by_request(connection, request_ids, caller=caller),
+            within_s=READ_TIMEOUT_S,
         )
 
     async def _look_at_memory(self) -> None:
@@ -420,4 +446,4 @@ class QueuedIntake:
 
 
 def _numbered(ask: scripts.Ask, last_ticket: int, memory: bytes) -> scripts.Ask:
-    return scripts.Ask(ask.resource, ask.field, ask.request_id, ask.body, last_ticket, memory)
+    return replace(ask, last_ticket=last_ticket, memory=memory)

@@ -18,10 +18,12 @@ fc:state:<resource>        hash    next (ticket), owner (token of the turn; + wh
                                    command its field -> ticket and request id. A day after it is drained
 fc:waiting:<resource>      hash    request id -> further API processes that wait. Gone when it is drained
 fc:withdrawn:<resource>    set     request ids that are not to be decided. Gone when it is drained
-fc:request:<request id>    string  resource and field of a command whose caller was given an address.
+fc:request:<request id>    string  resource, field and caller of a command whose caller was given an address.
                                    Until it is trimmed, at most a day
+fc:rate:<policy>:<who>     string  when, in microseconds, all of a quota is there again: of a person, an
+                                   address or the hash of an account. Until then: an hour at most
 fc:ready                   list    resources with work and no owner, each once
-fc:turns                   zset    living turns -> deadline
+fc:turns                   zset    living turns, <worker>:<turn> -> deadline
 fc:turn:<token>            set     resources that a turn holds. Gone when the turn ends or is swept
 fc:workers                 zset    <turns it can run>:<worker> -> deadline
 fc:announced               zset    turns that were announced and have not begun -> deadline

@@ -31,7 +31,7 @@ class Promiser:
         self._client = open_client(redis_url, timeout_s=ON_DISK_WITHIN_MS / 1000 + 1)
         self._redis = self._client.client()
         self._waitaof = True
-        self._pending: list[tuple[tuple[UUID, int, bytes], asyncio.Future[None]]] = []
+        self._pending: list[tuple[tuple[UUID, int, bytes, str], asyncio.Future[None]]] = []
         self._kick = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -47,10 +47,10 @@ class Promiser:
         await self._redis.aclose()
         await self._client.aclose()
 
-    async def promise(self, request_id: UUID, resource: int, field: bytes) -> None:
-        """Return when the command is on disk and findable. Raises NotPromised where that is not known."""
+    async def promise(self, request_id: UUID, resource: int, field: bytes, caller: str) -> None:
+        """Return when the command is on disk and findable by its caller. Raises NotPromised where that is not known."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append(((request_id, resource, field), future))
+        self._pending.append(((request_id, resource, field, caller), future))
         self._kick.set()
         await future
 

@@ -13,7 +13,7 @@ entries is ready or owned; an owned one is held by a living turn, or by one whos
 When a step dies: before ``enqueue``, nothing happened; after it, the entry stands and a repeated call
 gets the same ticket. Before the commit, the next turn reads the same heads. After the commit and before
 ``trim``, the next turn finds their tickets at or below the fence and answers from the ledger. Before
-``release``, the turn's deadline passes and ``sweep`` gives back what it held.
+``release``, the turn's deadline passes and ``sweep`` gives back what it held, or ``bury`` does it before.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
+from struct import Struct
 from typing import Any
 from uuid import UUID
 
@@ -29,19 +30,25 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from engine.queue.keys import MEMORY
+from engine.rules.rate import Bucket, Level, Verdict, level_of
 
 LEASE_S = 1.0
 """How long a turn, or a worker, is thought alive after it was heard of, by Redis's clock."""
 ANNOUNCED_S = 0.5
 """How long a turn that was announced is waited for."""
+QUEUE_FULL = -1
+OVER_RATE = -2
 
+_BUCKET = Struct(">IIB")
 _LUA = Path(__file__).parent / "lua"
 _SPANS = f"local LEASE, ANNOUNCED = {LEASE_S * 1_000_000:.0f}, {ANNOUNCED_S * 1_000_000:.0f}\n"
-_SHARED = _SPANS + "\n".join((_LUA / f"{name}.lua").read_text(encoding="utf-8") for name in ("announce", "give_back"))
-MAY_EXCEED_MEMORY = frozenset(
-    {"take", "attempt", "trim", "release", "restamp", "beat", "sweep", "end_turn", "address", "find"}
+_SHARED = _SPANS + "\n".join(
+    (_LUA / f"{name}.lua").read_text(encoding="utf-8") for name in ("announce", "give_back", "rate")
 )
-"""Scripts that must run when Redis is full: they are how it gets empty. ``enqueue`` is refused then, whole."""
+MAY_EXCEED_MEMORY = frozenset(
+    {"take", "attempt", "trim", "release", "restamp", "beat", "sweep", "bury", "end_turn", "address", "find"}
+)
+"""Scripts that must run when Redis is full: they are how it gets empty. ``enqueue`` and ``limit`` are refused then."""
 
 
 def _source(name: str) -> bytes:
@@ -49,7 +56,7 @@ def _source(name: str) -> bytes:
     return f"{flags}\n{_SHARED}\n{(_LUA / f'{name}.lua').read_text(encoding='utf-8')}".encode()
 
 
-_SOURCES = {name: _source(name) for name in ("enqueue", *sorted(MAY_EXCEED_MEMORY))}
+_SOURCES = {name: _source(name) for name in ("enqueue", "limit", *sorted(MAY_EXCEED_MEMORY))}
 _DIGESTS = {name: sha1(source, usedforsecurity=False).hexdigest() for name, source in _SOURCES.items()}
 
 
@@ -66,6 +73,7 @@ class Ask:
     """A command that asks for a ticket.
 
     last_ticket, memory  from the primary, after the queue had no state.
+    buckets              where it counts when it is given its ticket; one that has its ticket counts no more.
     """
 
     resource: int
@@ -74,20 +82,23 @@ class Ask:
     body: bytes
     last_ticket: int | None = None
     memory: bytes | None = None
+    buckets: Sequence[Bucket] = ()
 
 
 @dataclass(slots=True, frozen=True)
 class Place:
     """Where a command stands.
 
-    ticket      None: the queue has no state, ask the primary. -1: the queue is full.
+    ticket      None: the queue has no state, ask the primary. QUEUE_FULL, OVER_RATE: nothing was enqueued.
     request_id  that of the entry: another than the command's own where an equal one is queued.
     decided     the resource's last ticket that was decided and trimmed.
+    levels      what is left in its buckets; empty where it did not come to counting.
     """
 
     ticket: int | None
     request_id: UUID
     decided: int
+    levels: tuple[Level, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)
@@ -118,9 +129,37 @@ async def enqueue(
     for ask in asks:
         last_ticket = "" if ask.last_ticket is None else ask.last_ticket
         arguments += (ask.resource, ask.field, ask.request_id.bytes, api, ask.body, last_ticket, ask.memory or b"")
+        arguments.append(_packed(ask.buckets))
     answer = await run(redis, "enqueue", *arguments)
-    places = [Place(answer[at] or None, UUID(bytes=answer[at + 1]), answer[at + 2]) for at in range(2, len(answer), 3)]
+    places = [
+        Place(
+            answer[at] or None,
+            UUID(bytes=answer[at + 1]),
+            answer[at + 2],
+            _levels(ask.buckets, answer[at + 3]) if answer[at + 3] else (),
+        )
+        for at, ask in zip(range(2, len(answer), 4), asks, strict=True)
+    ]
     return answer[0], bool(answer[1]), places
+
+
+async def limit(redis: Redis, calls: Sequence[Sequence[Bucket]]) -> list[Verdict]:
+    """Count calls, each in all of its buckets or in none. Repeating it counts them again."""
+    answer = await run(redis, "limit", *(_packed(buckets) for buckets in calls))
+    return [Verdict(bool(answer[2 * at]), _levels(buckets, answer[2 * at + 1])) for at, buckets in enumerate(calls)]
+
+
+def _packed(buckets: Sequence[Bucket]) -> bytes:
+    """Buckets as ``rate.lua`` takes them."""
+    packed = b""
+    for bucket in buckets:
+        name = bucket.name.encode("ascii")
+        packed += _BUCKET.pack(bucket.rate.interval_us, bucket.rate.quota, len(name)) + name
+    return packed
+
+
+def _levels(buckets: Sequence[Bucket], debts: Sequence[int]) -> tuple[Level, ...]:
+    return tuple(level_of(bucket, debt) for bucket, debt in zip(buckets, debts, strict=True))
 
 
 async def take(redis: Redis, token: str, *, limit: int) -> list[Taken]:
@@ -173,6 +212,11 @@ async def sweep(redis: Redis) -> bool:
     return bool(await run(redis, "sweep"))
 
 
+async def bury(redis: Redis, worker: str) -> int:
+    """Give back what the turns of a dead worker hold, at once. Returns how many it had."""
+    return int(await run(redis, "bury", worker))
+
+
 async def end_turn(redis: Redis, token: str, *, slice_over: bool) -> tuple[bool, bool]:
     """End a turn if nothing is ready, or in any case when its slice is over.
 
@@ -182,17 +226,24 @@ async def end_turn(redis: Redis, token: str, *, slice_over: bool) -> tuple[bool,
     return answer > 0, answer == 2
 
 
-async def address(redis: Redis, commands: Iterable[tuple[UUID, int, bytes]]) -> None:
-    """Make queued commands findable by request id: (request id, resource, field)."""
+async def address(redis: Redis, commands: Iterable[tuple[UUID, int, bytes, str]]) -> None:
+    """Make queued commands findable by request id: (request id, resource, field, caller)."""
     arguments: list[bytes | str | int] = []
-    for request_id, resource, field in commands:
-        arguments += (request_id.bytes, resource, field)
+    for request_id, resource, field, caller in commands:
+        arguments += (request_id.bytes, resource, field, caller)
     await run(redis, "address", *arguments)
 
 
-async def find(redis: Redis, request_id: UUID, *, withdraw: bool = False) -> tuple[int, int] | None:
-    """Find a queued command. Returns (ticket, last ticket decided), None if it is not queued."""
-    answer = await run(redis, "find", request_id.bytes, int(withdraw))
+async def find(
+    redis: Redis, request_id: UUID, *, caller: str | None = None, withdraw: bool = False
+) -> tuple[int, int] | None:
+    """Find a queued command.
+
+    caller  whose it must be; None: anyone's.
+
+    Returns (ticket, last ticket decided), None if it is not queued, or another's.
+    """
+    answer = await run(redis, "find", request_id.bytes, int(withdraw), caller or "")
     return (answer[0], answer[1]) if answer else None
 
 

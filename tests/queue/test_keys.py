@@ -11,7 +11,9 @@ import pytest
 from redis.asyncio import Redis
 
 from engine.embedded import Valkey
+from engine.intake import Count
 from engine.queue import keys
+from engine.rules.rate import Bucket, Rate
 from tests.clients import add_resources, ask_until_decided, decide_all, drained, hour, open_intake, queued, request
 from tests.processes import Processes, started
 from tests.schema.rows import Connection
@@ -100,6 +102,8 @@ async def be_busy(processes: Processes, valkey: Valkey, database_url: str, rooms
         gone = request(rooms[1])
         queued(await intake.decide(gone, wait_s=0))
         await intake.withdraw(gone.request_id)
+        counted = Count([Bucket("bookings", Rate(5, 60), "ann")])
+        queued(await intake.decide(request(rooms[1], hour(200)), wait_s=0, count=counted))
         dying = await processes.worker(FIRSTCOME_FAILPOINTS="W5=kill")
         await wait_until(lambda: dying.ended)
         await asyncio.gather(*(processes.worker() for _ in range(2)))

@@ -212,7 +212,7 @@ async def test_a_command_is_found_by_its_address_until_it_is_trimmed(redis: Redi
     await enqueue(redis, [first, second])
     assert await scripts.find(redis, second.request_id) is None, "it was given no address"
     ask = ask_of(second)
-    await scripts.address(redis, [(second.request_id, ROOM, ask.field)])
+    await scripts.address(redis, [(second.request_id, ROOM, ask.field, "anonymous")])
     assert await scripts.find(redis, second.request_id) == (2, 0)
     assert await scripts.find(redis, second.request_id, withdraw=True) == (2, 0)
     (taken,) = await scripts.take(redis, "turn", limit=1)
@@ -228,7 +228,7 @@ async def test_a_command_is_found_by_its_address_until_it_is_trimmed(redis: Redi
 async def test_a_queue_is_restamped_in_its_order_and_only_while_its_head_is_the_same(redis: Redis) -> None:
     requests = [request(ROOM, key=f"{number}") for number in range(3)]
     await enqueue(redis, requests)
-    await scripts.address(redis, [(requests[2].request_id, ROOM, ask_of(requests[2]).field)])
+    await scripts.address(redis, [(requests[2].request_id, ROOM, ask_of(requests[2]).field, "anonymous")])
     (taken,) = await scripts.take(redis, "turn", limit=10)
     before = await redis.lrange(f"fc:queue:{ROOM}", 0, -1)  # type: ignore[misc]
     assert await scripts.restamp(redis, ROOM, taken.entries[1], 1_000_000) == 0

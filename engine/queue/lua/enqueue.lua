@@ -1,10 +1,15 @@
 -- Give each command the next ticket of its resource and put it at the end of that resource's queue.
 -- ARGV: memory id to take if there is none, queue limit, then for each command:
---       resource, field, request id, api, body, last ticket decided and memory id (both '' if not asked)
+--       resource, field, request id, api, body, last ticket decided and memory id (both '' if not asked),
+--       the buckets in which it counts, packed as rate.lua takes them ('' if in none)
 -- Returns: memory id, 1 if a turn was announced, then for each command: ticket (0: the queue has no state
--- and the ticket cannot be known here; -1: the queue is full), request id of the entry, last ticket decided.
+-- and the ticket cannot be known here; -1: the queue is full; -2: one of its buckets has no room), request id
+-- of the entry, last ticket decided, and how far each bucket is from being full, in microseconds (0: not counted).
 -- Repeating a call changes nothing: a command that is queued keeps its ticket, and who asks is added to
 -- those who wait. Everything is checked before the first write.
+-- A rate is looked at last, when the next ticket would be given, so it changes nothing about tickets: a command
+-- over its rate has none, as if it had never come, like one that meets a full queue; the others get the numbers
+-- that they would have had without it. One that has its ticket is not counted again.
 local VERSION = 2
 local memory = redis.call('GET', 'fc:memory')
 local fresh = not memory
@@ -17,7 +22,7 @@ local answer = {memory, 0}
 local queues, order = {}, {}
 local joined = {}
 
-for i = 3, #ARGV, 7 do
+for i = 3, #ARGV, 8 do
     local resource, field, request, api, body = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
     local queue = queues[resource]
     local found
@@ -48,6 +53,7 @@ for i = 3, #ARGV, 7 do
         queue.decided = queue.next - 1
     end
     local at = #answer
+    local buckets, room, debts = ARGV[i + 7], true, 0
     if not queue.next then
         answer[at + 1], answer[at + 2], answer[at + 3] = 0, request, 0
     elseif found then
@@ -57,16 +63,23 @@ for i = 3, #ARGV, 7 do
     elseif queue.length + #queue.entries >= limit then
         answer[at + 1], answer[at + 2], answer[at + 3] = -1, request, queue.decided
     else
-        local ticket = queue.next
-        local place = struct.pack('>I8c16', ticket, request)
-        queue.next = ticket + 1
-        queue.fields[field] = place
-        queue.entries[#queue.entries + 1] = struct.pack('>BI8I8c16c16', VERSION, ticket, now, request, field) .. body
-        local writes = queue.writes
-        writes[#writes + 1] = field
-        writes[#writes + 1] = place
-        answer[at + 1], answer[at + 2], answer[at + 3] = ticket, request, queue.decided
+        if buckets ~= '' then room, debts = count(buckets, now) end
+        if room then
+            local ticket = queue.next
+            local place = struct.pack('>I8c16', ticket, request)
+            queue.next = ticket + 1
+            queue.fields[field] = place
+            queue.entries[#queue.entries + 1] =
+                struct.pack('>BI8I8c16c16', VERSION, ticket, now, request, field) .. body
+            local writes = queue.writes
+            writes[#writes + 1] = field
+            writes[#writes + 1] = place
+            answer[at + 1], answer[at + 2], answer[at + 3] = ticket, request, queue.decided
+        else
+            answer[at + 1], answer[at + 2], answer[at + 3] = -2, request, queue.decided
+        end
     end
+    answer[at + 4] = debts
 end
 
 if fresh then redis.call('SET', 'fc:memory', memory) end
@@ -105,5 +118,6 @@ for _, who in ipairs(joined) do
     end
 end
 if woken and redis.call('LLEN', 'fc:wake:turns') < 8 then redis.call('RPUSH', 'fc:wake:turns', '1') end
+keep_counts()
 answer[2] = announce(now)
 return answer
