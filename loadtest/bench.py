@@ -9,7 +9,6 @@ it fails the run only with ``--strict``.
 from __future__ import annotations
 
 import argparse
-import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -24,13 +23,13 @@ from loadtest.generators import find_generator
 from loadtest.goals import Goal, goal_table, goals
 from loadtest.ground import Ground, Installation
 from loadtest.machine import Machine, describe
+from loadtest.processes import allow_many_connections
 from loadtest.scenarios import SCENARIOS, Course, Plan
 
 CONNECTIONS = (1, 64, 800)
 LONGEST_S = 120
 MOST_ROUNDS = 20
 MOST_CONNECTIONS = 5_000
-DESCRIPTORS = 65_536
 
 
 class Backlog(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +109,7 @@ def measure(plan: Plan, *, generator: str, data: Path | None, say: Callable[[str
     data  where the servers' folder is made; None for the system's temporary folder.
     say   told in a sentence what goes on.
     """
-    _allow_many_connections()
+    allow_many_connections()
     chosen = find_generator(generator)
     say(f"Starting the servers; {chosen.name} makes the load.")
     with Ground(data) as ground:
@@ -248,11 +247,3 @@ def _say(sentence: str) -> None:
 
 def _hush(sentence: str) -> None:
     """Say nothing."""
-
-
-def _allow_many_connections() -> None:
-    """Generator and servers inherit it; the usual limit is 1,024."""
-    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
-    if limit != resource.RLIM_INFINITY and limit < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

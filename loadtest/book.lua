@@ -1,6 +1,7 @@
 -- Books with wrk, in one thread: every answer's status is counted, and told as one line of JSON at the end.
 -- Arguments, after "--": kind, first slot, resources, the number of answers after which to stop (0: never), how the
--- names of the resources begin, and a rule, which may be empty: with one, every booking is a series.
+-- names of the resources begin, a rule, which may be empty: with one, every booking is a series; and a file of access
+-- tokens, a line each, or nothing: with it, slot n is asked for by the caller n modulo the tokens.
 --   many   slot n is on resource n * 7919 modulo the resources (a permutation, so that neighbours in time are
 --          not neighbours in an index), at minute n / resources
 --   one    slot n is minute n of one resource
@@ -22,6 +23,7 @@ local kind, first, resources, limit, prefix, repeats
 local beginning = BEGINNING
 local answered = 0
 local head
+local bearers = {}
 sent, statuses = 0, {} -- global, so that they can be asked for at the end
 
 local booker
@@ -37,12 +39,17 @@ function init(args)
     if args[6] ~= '' then
         beginning, repeats = SERIES_BEGINNING, '","recurrence_rule":"' .. args[6]
     end
+    if args[7] ~= '' then
+        for bearer in io.lines(args[7]) do
+            bearers[#bearers + 1] = '\r\nAuthorization: Bearer ' .. bearer
+        end
+    end
     if kind == 'read' then
         head = 'GET ' .. wrk.path .. ' HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port .. '\r\n\r\n'
         return
     end
     head = 'POST ' .. wrk.path .. ' HTTP/1.1\r\nHost: ' .. wrk.host .. ':' .. wrk.port
-        .. '\r\nContent-Type: application/json\r\nContent-Length: '
+        .. '\r\nContent-Type: application/json'
 end
 
 local function instant(minute)
@@ -66,7 +73,8 @@ function request()
     local resource, minute = wish(first + sent - 1)
     local body = '{"resource_id":"' .. resource .. '","start_time":"' .. instant(minute)
         .. '","end_time":"' .. instant(minute + 1) .. repeats .. '"}'
-    return head .. #body .. '\r\n\r\n' .. body
+    local bearer = bearers[(first + sent - 1) % math.max(#bearers, 1) + 1] or ''
+    return head .. bearer .. '\r\nContent-Length: ' .. #body .. '\r\n\r\n' .. body
 end
 
 function response(status)

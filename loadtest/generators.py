@@ -39,6 +39,7 @@ class Load:
     first    the first slot: a number that no run before has used, see ``book.lua``.
     limit    answers after which to stop, 0 for never.
     rule     what every booking repeats (RFC 5545); empty for single bookings.
+    bearers  a file of access tokens, a line each, which are shown in turn; None: nobody signs in.
     """
 
     url: str
@@ -49,6 +50,7 @@ class Load:
     rooms: Rooms
     limit: int = 0
     rule: str = ""
+    bearers: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,8 @@ def find_generator(wanted: str = "auto") -> Generator:
 
 
 def _arguments(load: Load) -> list[str]:
-    return [load.kind, str(load.first), str(load.rooms.number), str(load.limit), load.rooms.prefix, load.rule]
+    bearers = "" if load.bearers is None else str(load.bearers)
+    return [load.kind, str(load.first), str(load.rooms.number), str(load.limit), load.rooms.prefix, load.rule, bearers]
 
 
 def _run(command: list[str], load: Load) -> Shot:

@@ -15,6 +15,7 @@ RATIOS = (
     ("queue, one resource / no-op", "one", "noop", 0.40),
     ("queue, many resources / lean no-op", "many", "lean", 0.40),
     ("queue, one resource / lean no-op", "one", "lean", 0.40),
+    ("signed in, with limits and rates / open, many resources", "signed", "many", 0.75),
     ("class / one exclusive resource", "class", "one", 0.8),
     ("queue / direct, many resources", "many", "direct-many", 4),
     ("queue / direct, one resource", "one", "direct-one", 5),
@@ -50,7 +51,7 @@ Verdict = Literal["met", "missed", "void", "not measured"]
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure that is asked for, and the one that was measured."""
+    """A figure that is asked for, and the one that was measured. ``exact``: it has to be this one."""
 
     name: str
     value: float | None
@@ -58,6 +59,18 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     at_least: bool
     unit: str
     verdict: Verdict
+    exact: bool = False
+
+    @property
+    def asked(self) -> str:
+        """What is asked for, in words."""
+        how = "exactly" if self.exact else "at least" if self.at_least else "at most"
+        return f"{how} {self.bound:g} {self.unit}".strip()
+
+    @property
+    def measured(self) -> str:
+        """What was measured, in words."""
+        return "" if self.value is None else f"{_shown(self.value)} {self.unit}".strip()
 
 
 class Figure(NamedTuple):
@@ -177,12 +190,8 @@ def _verdict(figure: Figure, bound: float, *, at_least: bool) -> Verdict:
 
 def goal_table(found: Iterable[Goal]) -> str:
     """The figures, for a person and for Markdown."""
-    rows = [["figure", "measured", "asked for", ""]]
-    for goal in found:
-        value = "" if goal.value is None else f"{_shown(goal.value)} {goal.unit}".strip()
-        bound = f"{'at least' if goal.at_least else 'at most'} {goal.bound:g} {goal.unit}".strip()
-        rows.append([goal.name, value, bound, goal.verdict])
-    return aligned(rows)
+    rows = [[goal.name, goal.measured, goal.asked, goal.verdict] for goal in found]
+    return aligned([["figure", "measured", "asked for", ""], *rows])
 
 
 def _shown(value: float) -> str:

@@ -178,6 +178,7 @@ class Ground:
             "REPLICA_URL": with_path(servers.replica_url, database) if servers.replica_url else "",
             "REDIS_URL": self.redis_url() if mode == "queue" else "",
             "BOOKING_MODE": mode,
+            "AUTH_MODE": "open",  # callers of a load are not what is measured
         }
         asyncio.run(up(environment["DATABASE_URL"]))
         installation = Installation(name, mode, environment, servers)
@@ -209,6 +210,10 @@ class Ground:
         program = self._run(["bench", "noop", "--port", str(port)], unused)
         program.wait_started()
         return Noop([program], port)
+
+    def folder(self) -> Path:
+        """A folder that is gone at the end."""
+        return Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="firstcome-bench-")))
 
     def redis_url(self) -> str:
         """A logical database that is empty, and ours alone.

@@ -1,6 +1,6 @@
 """The load of ``book.lua``, made by locust: for machines without wrk.
 
-    python locust_generator.py URL CONNECTIONS SECONDS KIND FIRST RESOURCES LIMIT PREFIX RULE
+    python locust_generator.py URL CONNECTIONS SECONDS KIND FIRST RESOURCES LIMIT PREFIX RULE BEARERS
 
 It prints the same line of JSON. Everything runs in one process, as one core is all that is granted.
 It imports nothing of ours, so that it can be run by its path, as ``book.lua`` is.
@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from statistics import quantiles
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
@@ -33,23 +34,28 @@ HEADERS = {"content-type": "application/json"}
 class Wishes:
     """What is asked for: the slots of ``book.lua``, each used once."""
 
-    def __init__(self, kind: str, first: int, resources: int, prefix: str, rule: str) -> None:
-        self._kind, self._first, self._resources, self._prefix = kind, first, resources, prefix
+    def __init__(self, kind: str, first: int, rooms: tuple[int, str], *, rule: str, bearers: str) -> None:
+        self._kind, self._first = kind, first
+        self._resources, self._prefix = rooms
         self._beginning = SERIES_BEGINNING if rule else BEGINNING
         self._repeated = {"recurrence_rule": rule} if rule else {}
         self._slots = count(first)
+        self._bearers = Path(bearers).read_text().split() if bearers else []
         self.sent = 0
 
-    def next(self) -> str | None:
-        """The next body; None where the address is only asked for."""
+    def next(self) -> tuple[str | None, dict[str, str]]:
+        """The next body, None where the address is only asked for, and the headers that go with it."""
         slot = next(self._slots)
         self.sent += 1
         if self._kind == "read":
-            return None
+            return None, HEADERS
+        headers = HEADERS
+        if self._bearers:
+            headers = {**HEADERS, "authorization": f"Bearer {self._bearers[slot % len(self._bearers)]}"}
         resource_id, minute = self._place(slot)
         start, end = (self._beginning + timedelta(minutes=minute + more) for more in (0, 1))
         times = {"start_time": start.isoformat(), "end_time": end.isoformat()}
-        return json.dumps({"resource_id": resource_id, **times, **self._repeated})
+        return json.dumps({"resource_id": resource_id, **times, **self._repeated}), headers
 
     def _place(self, slot: int) -> tuple[str, int]:
         if self._kind == "many":
@@ -71,9 +77,9 @@ class Booker(FastHttpUser):
         """Book the next slot, or ask for the address."""
         if self.answers.full.is_set():
             raise StopUser
-        body = self.wishes.next()
+        body, headers = self.wishes.next()
         method = "GET" if body is None else "POST"
-        with self.client.request(method, self.path, data=body, headers=HEADERS, catch_response=True) as response:
+        with self.client.request(method, self.path, data=body, headers=headers, catch_response=True) as response:
             if response.status_code:
                 response.success()  # what an answer has to be is judged from the count of its status
 
@@ -104,11 +110,11 @@ class Answers:
 
 def main(arguments: list[str]) -> None:
     """Make the load, and tell what came of it."""
-    address, connections, seconds, kind, first, resources, limit, prefix, rule = arguments
+    address, connections, seconds, kind, first, resources, limit, prefix, rule, bearers = arguments
     url = urlsplit(address)
     Booker.host = f"{url.scheme}://{url.netloc}"
     Booker.path = url._replace(scheme="", netloc="").geturl()
-    Booker.wishes = Wishes(kind, int(first), int(resources), prefix, rule)
+    Booker.wishes = Wishes(kind, int(first), (int(resources), prefix), rule=rule, bearers=bearers)
     Booker.answers = answers = Answers(int(limit))
     environment = Environment(user_classes=[Booker])
     environment.events.request.add_listener(answers.hear)  # type: ignore[no-untyped-call]

@@ -42,11 +42,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def describe(servers: Servers) -> Machine:
-    """Look at what there is."""
-
-    with Redis.from_url(servers.redis_url) as client:
-        told, kept = client.info("server"), client.info("persistence")
-    name = "Valkey" if "valkey_version" in told else "Redis"
+    """Look at what there is. A Redis whose address is empty is not asked."""
+    redis, file = _redis(servers.redis_url) if servers.redis_url else ("Redis of theirs", "theirs")
     postgresql = ask(servers.database_url, _postgresql)
     return Machine(
         processor=_processor(),
@@ -56,12 +53,20 @@ def describe(servers: Servers) -> Machine:
         file_system=_file_system(servers.stack.data) if servers.stack else "what is theirs",
         python=platform.python_version(),
         postgresql=postgresql["server_version"].split()[0],
-        redis=f"{name} {told.get('valkey_version', told['redis_version'])}",
+        redis=redis,
         libraries={name: version(name) for name in LIBRARIES},
         servers="embedded" if servers.stack else "named by DATABASE_URL",
         durability=f"fsync {postgresql['fsync']}, synchronous_commit {postgresql['synchronous_commit']}, "
-        f"replicas that stream: {postgresql['streaming']}, append-only file {'on' if kept['aof_enabled'] else 'off'}",
+        f"replicas that stream: {postgresql['streaming']}, append-only file {file}",
     )
+
+
+def _redis(url: str) -> tuple[str, str]:
+    """Its name with its version, and whether it keeps a file."""
+    with Redis.from_url(url) as client:
+        told, kept = client.info("server"), client.info("persistence")
+    name = "Valkey" if "valkey_version" in told else "Redis"
+    return f"{name} {told.get('valkey_version', told['redis_version'])}", "on" if kept["aof_enabled"] else "off"
 
 
 async def _postgresql(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, str]:

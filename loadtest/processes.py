@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import resource
 import select
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -22,6 +25,8 @@ END_WITHIN_S = 15.0
 LOOK_S = 0.25
 LAST_WORDS_BYTES = 4_000
 PROC = Path("/proc")
+DESCRIPTORS = 65_536
+CRITICAL = re.compile(r'"level": ?"critical"')
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -83,6 +88,12 @@ class Program:
             self._process.wait()
         self._log.close()
 
+    def alarms(self) -> list[str]:
+        """What it logged as critical so far: a constraint that fired among it, which the rules should have foreseen."""
+        size = os.fstat(self._log.fileno()).st_size
+        lines = os.pread(self._log.fileno(), size, 0).decode(errors="replace").splitlines()
+        return [line for line in lines if CRITICAL.search(line)]
+
     def _last_words(self) -> str:
         size = os.fstat(self._log.fileno()).st_size
         # Read at a place: the process writes where the descriptor that it shares with us stands.
@@ -94,6 +105,7 @@ class Watch:
     """What groups of processes cost between its beginning and its end: processor seconds, and memory.
 
     groups     name -> ids of the processes at the top of each group; their descendants count with them.
+    seconds    from one to the other.
     cpu_s      processor seconds of each group; empty where there is no /proc.
     memory_mb  the most that one of the processes at the top held, looked at again and again. PostgreSQL's
                are no measure of PostgreSQL: what it holds is held by their descendants, and shared.
@@ -103,17 +115,20 @@ class Watch:
         self._groups = groups
         self._before: dict[str, float] = {}
         self.cpu_s: dict[str, float] = {}
+        self.seconds = 0.0
         self.memory_mb: dict[str, float] = {}
         self._over = threading.Event()
         self._looking = threading.Thread(target=self._look, name="memory", daemon=True)
 
     def __enter__(self) -> Self:
+        self._began = time.monotonic()
         if PROC.is_dir():
             self._before = self._spent()
             self._looking.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.seconds = time.monotonic() - self._began
         if self._before:
             after = self._spent()
             self.cpu_s = {name: after[name] - before for name, before in self._before.items()}
@@ -166,3 +181,11 @@ def _resident_mb(pid: int) -> float:
         return 0.0
     kilobytes = [line.split()[1] for line in text.splitlines() if line.startswith("VmRSS:")]
     return int(kilobytes[0]) / 1024 if kilobytes else 0.0
+
+
+def allow_many_connections() -> None:
+    """Generators and servers inherit it; the usual limit is 1,024."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))

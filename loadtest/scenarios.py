@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from loadtest import history
@@ -12,10 +14,11 @@ from loadtest.calendars import make_calendars
 from loadtest.generators import Generator, Kind, Load, Rooms, Shot
 from loadtest.goals import SERIES_LENGTH, few_of
 from loadtest.ground import Ground, Installation
+from loadtest.people import signed_in, store_people, write_tokens
 from loadtest.processes import Program, Watch
 from loadtest.report import BOOKED, Measurement, what_is_wrong
 
-SCENARIOS = ("many", "one", "class", "series", "direct", "stored", "backlog")
+SCENARIOS = ("many", "one", "class", "signed", "series", "direct", "stored", "backlog")
 FINITE = ("series-52", f"FREQ=WEEKLY;COUNT={SERIES_LENGTH}")
 INFINITE = (("series-weekly", "FREQ=WEEKLY"), ("series-daily", "FREQ=DAILY"))
 """Targets, which name the resources that they are on, too, and what each of their bookings repeats."""
@@ -72,6 +75,7 @@ class Target:
     limit        answers after which a measurement ends, 0 for never.
     rooms        resources that are its own; None for those that every installation has.
     rule         what its bookings repeat; empty for single bookings.
+    bearers      access tokens that are shown in turn; None: nobody signs in.
     """
 
     name: str
@@ -82,6 +86,7 @@ class Target:
     limit: int = 0
     rooms: Rooms | None = None
     rule: str = ""
+    bearers: Path | None = None
 
 
 class Course:
@@ -153,7 +158,8 @@ class Course:
         """Send load to slots that nobody has had. Returns what came of it, and why it does not count."""
         rooms = target.rooms or self._rooms
         used = target.kind, rooms.prefix
-        load = Load(target.url, target.kind, connections, seconds, self._slots[used], rooms, limit, target.rule)
+        first = self._slots[used]
+        load = Load(target.url, target.kind, connections, seconds, first, rooms, limit, target.rule, target.bearers)
         shot = self._generator.shoot(load)
         self._slots[used] += shot.sent
         self.booked[target.url] += shot.statuses.get(BOOKED, 0)
@@ -166,14 +172,17 @@ class Course:
         noop = self._ground.start_noop()
         yield Target("noop", "many", noop.url(lean=False), noop, every)
         yield Target("lean", "many", noop.url(lean=True), noop, every)
-        if wanted & {"many", "one", "class"}:
+        if wanted & {"many", "one", "class", "signed"}:
             queue = self._install("queue", direct=False)
-            if "many" in wanted:
+            if wanted & {"many", "signed"}:
                 yield Target("many", "many", queue.url, queue, every)
             if "one" in wanted:
                 yield Target("one", "one", queue.url, queue, every)
             if "class" in wanted:
                 yield Target("class", "class", queue.url, queue, every, limit=self._plan.class_requests)
+        if "signed" in wanted:
+            signed, bearers = self._sign_in()
+            yield Target("signed", "many", signed.url, signed, every, bearers=bearers)
         if "series" in wanted:
             yield from self._series(alone=min(every), few=few_of(every))
         if "direct" in wanted:
@@ -197,10 +206,34 @@ class Course:
         for name, url in make_calendars(series).items():
             yield Target(name, "read", url, series, (alone,))
 
-    def _install(self, name: str, *, direct: bool, bookings: int = 0, more: Sequence[Rooms] = ()) -> Installation:
+    def _sign_in(self) -> tuple[Installation, Path]:
+        """Make an installation that knows its callers, with people in it, and the file of their access tokens."""
+        settings = signed_in()
+        bearers = self._ground.folder() / "bearers"
+
+        def welcome(installation: Installation) -> None:
+            people = installation.ask(store_people)
+            now = installation.ask(lambda connection: connection.fetchval("SELECT now()"))
+            write_tokens(bearers, people, settings["FIRSTCOME_TOKEN_KEY"], now)
+
+        return self._install("signed", direct=False, settings=settings, welcome=welcome, bearers=bearers), bearers
+
+    def _install(
+        self,
+        name: str,
+        *,
+        direct: bool,
+        bookings: int = 0,
+        more: Sequence[Rooms] = (),
+        settings: Mapping[str, str] = MappingProxyType({}),
+        welcome: Callable[[Installation], None] | None = None,
+        bearers: Path | None = None,
+    ) -> Installation:
         """Make an installation with its past, and take every room into use once.
 
-        more  rooms beside those that every installation has.
+        more      rooms beside those that every installation has.
+        settings  beside those, or in place of those, that every installation has.
+        welcome   puts into it whoever is to book there, whose tokens are then in ``bearers``.
         """
         self._say(f"Installing {name}" + (f" with {bookings:,} bookings." if bookings else "."))
         installation = self._ground.install(name, "direct" if direct else "queue")
@@ -209,9 +242,14 @@ class Course:
         if bookings:
             installation.ask(lambda connection: history.store_past(connection, bookings, self._say))
             installation.stored = bookings
+        installation.environment.update(settings)
+        if welcome is not None:
+            welcome(installation)
         self._ground.start(installation)
         for each in rooms:
-            first_use = Target(name, "many", installation.url, installation, (PREPARE_CONNECTIONS,), rooms=each)
+            first_use = Target(
+                name, "many", installation.url, installation, (PREPARE_CONNECTIONS,), rooms=each, bearers=bearers
+            )
             self.shoot(f"{name}, first use", first_use, PREPARE_CONNECTIONS, PREPARE_WITHIN_S, limit=each.number)
         installation.settle()
         return installation

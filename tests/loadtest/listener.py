@@ -25,17 +25,19 @@ class Listener:
     def __init__(self, statuses: Sequence[int]) -> None:
         self.wishes: list[Wish] = []
         self.asked: list[str] = []
+        self.bearers: list[str | None] = []
         self.answered: Counter[str] = Counter()
         self.url = ""
         self._statuses = cycle(statuses)
         self._lock = threading.Lock()
 
-    def answer(self, body: bytes) -> int:
-        """Write down a wish. Returns the status of its answer."""
+    def answer(self, body: bytes, bearer: str | None) -> int:
+        """Write down a wish, and who has it. Returns the status of its answer."""
         wish = json.loads(body)
         start, end = (datetime.fromisoformat(wish[name]) for name in ("start_time", "end_time"))
         with self._lock:
             self.wishes.append((wish["resource_id"], start, end, wish.get("recurrence_rule", "")))
+            self.bearers.append(bearer)
             return self._status()
 
     def show(self, path: str) -> int:
@@ -57,7 +59,8 @@ class Handler(BaseHTTPRequestHandler):
     listener: ClassVar[Listener]
 
     def do_POST(self) -> None:
-        self._answer(self.listener.answer(self.rfile.read(int(self.headers["content-length"]))))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self._answer(self.listener.answer(body, self.headers["authorization"]))
 
     def do_GET(self) -> None:
         self._answer(self.listener.show(self.path))

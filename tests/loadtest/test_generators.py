@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +76,25 @@ def test_a_class_is_asked_for_one_time_by_everybody(generator: Generator) -> Non
         sent = load("class", listener.url)
         generator.shoot(sent)
     assert set(listener.wishes) == {wish(sent, sent.first)}
+
+
+def test_callers_show_their_tokens_in_turn(generator: Generator, tmp_path: Path) -> None:
+    bearers = tmp_path / "bearers"
+    bearers.write_text("first\nsecond\nthird\n")
+    with listening(201) as listener:
+        sent = replace(load("one", listener.url), bearers=bearers)
+        generator.shoot(sent)
+    shown = {wish[1]: bearer for wish, bearer in zip(listener.wishes, listener.bearers, strict=True)}
+    names = ["first", "second", "third"]
+    slots = [(start - BEGINNING) // timedelta(minutes=1) for start in shown]
+    assert list(shown.values()) == [f"Bearer {names[slot % 3]}" for slot in slots]
+    assert len(shown) >= sent.limit
+
+
+def test_nobody_signs_in_without_tokens(generator: Generator) -> None:
+    with listening(201) as listener:
+        generator.shoot(load("one", listener.url))
+    assert set(listener.bearers) == {None}
 
 
 def test_reading_asks_for_the_address_as_it_is_and_books_nothing(generator: Generator) -> None:

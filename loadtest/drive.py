@@ -1,0 +1,88 @@
+"""Runs a generator, hears how far it is, and ends it whatever happens."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import Literal
+
+import msgspec
+
+from engine.embedded.server import Lifeline, launch
+from engine.errors import StartupRefused
+from loadtest.order import ANSWER_WITHIN_S, Order, Progress, Sent, told
+from loadtest.processes import ROOT
+
+Name = Literal["locust", "light"]
+MODULES: dict[Name, str] = {"locust": "loadtest.locust_callers", "light": "loadtest.light"}
+SPARE_S = 60.0
+"""How much longer than its load a generator may take: to connect, to hear the last answers, to write."""
+WORDS = 500
+
+
+def choose(wanted: str) -> Name:
+    """Choose who makes the load: ``locust``, ``light``, or ``auto``. Raises StartupRefused where it is not there."""
+    there = find_spec("locust") is not None
+    if wanted == "locust" and not there:
+        raise StartupRefused("locust is not installed: take --generator light.")
+    return "light" if wanted == "light" or not there else "locust"
+
+
+def drive(order: Order, generator: Name, *, seconds: float, say: Callable[[str], None]) -> Sent:
+    """Have a generator do what the order says, in a process of its own, which ends when we do.
+
+    seconds  how long its load takes.
+    say      told how far it is.
+
+    Raises StartupRefused where it fails, or does not end in time.
+    """
+    lifeline = Lifeline()
+    try:
+        process = launch(_command(generator), lifeline.watched, input=subprocess.PIPE, output=subprocess.PIPE)
+        ending = threading.Timer(seconds + ANSWER_WITHIN_S + SPARE_S, process.kill)
+        ending.start()
+        try:
+            _tell(process, order)
+            return _hear(process, generator, say)
+        finally:
+            ending.cancel()
+            process.kill()
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+    finally:
+        lifeline.close()
+
+
+def _command(generator: Name) -> list[str]:
+    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {MODULES[generator]} import main; main()"
+    return [sys.executable, "-P", "-c", start]
+
+
+def _tell(process: subprocess.Popen[bytes], order: Order) -> None:
+    assert process.stdin is not None
+    with suppress(BrokenPipeError), process.stdin:  # one that has ended says why itself
+        process.stdin.write(msgspec.json.encode(order))
+
+
+def _hear(process: subprocess.Popen[bytes], generator: Name, say: Callable[[str], None]) -> Sent:
+    assert process.stdout is not None
+    words: list[str] = []
+    sent: Sent | None = None
+    for line in process.stdout:
+        try:
+            found = told.decode(line)
+        except msgspec.DecodeError:
+            words.append(line.decode(errors="replace").strip())
+            continue
+        if isinstance(found, Progress):
+            say(found.text())
+        else:
+            sent = found
+    if process.wait() != 0 or sent is None:
+        raise StartupRefused(f"The generator {generator} failed: {' '.join(words)[-WORDS:] or 'no word'}.")
+    return sent
