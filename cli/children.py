@@ -11,15 +11,18 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from uuid import uuid4
 
 import cli
 from engine.embedded.server import Lifeline
+from engine.queue.burial import bury
 
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 5.0
 """Bounds of the pause before a dead process is started again; it doubles in between."""
 HEALTHY_S = 10.0
 """A process that lived this long starts over with the first pause."""
+NAME_DIGITS = 12
 START_WITHIN_S = 60.0
 END_WITHIN_S = 12.0
 """A process that was told to stop and still runs after this is killed: longer than an API's own grace."""
@@ -33,11 +36,15 @@ logger = logging.getLogger(__name__)
 
 
 class Child:
-    """One process, and whether it has said that it started."""
+    """One process, and whether it has said that it started.
 
-    def __init__(self, process: asyncio.subprocess.Process, announced: int) -> None:
+    name  that we gave it; a worker calls itself so in Redis.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, announced: int, name: str) -> None:
         loop = asyncio.get_running_loop()
         self.process = process
+        self.name = name
         self.born_s = loop.time()
         self.started: asyncio.Future[bool] = loop.create_future()
         loop.add_reader(announced, self._hear, announced)
@@ -81,12 +88,16 @@ class Spawner:
         # -P keeps the folder that we were started in out of the path: it may have an ``api`` of its own.
         path = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH", "")]))
         self._environment = {**environment, "PYTHONPATH": path}
+        self._redis_url = environment.get("REDIS_URL") or None
 
     async def spawn(self, kind: Kind) -> Child:
         """Start one process."""
         announced, announce = os.pipe()
         descriptors = [self._lifeline, announce]
+        name = uuid4().hex[:NAME_DIGITS]
         options = ["--lifeline", str(self._lifeline), "--announce", str(announce)]
+        if kind == "worker":
+            options += ["--name", name]
         if kind == "api":
             descriptors.append(self._listener)
             options += ["--socket", str(self._listener)]
@@ -100,7 +111,12 @@ class Spawner:
             )
         finally:
             os.close(announce)
-        return Child(process, announced)
+        return Child(process, announced, name)
+
+    async def bury(self, dead: Child) -> None:
+        """Let others have what a dead worker held, without waiting for its leases."""
+        if self._redis_url is not None:
+            await bury(self._redis_url, dead.name)
 
 
 class Slot:
@@ -130,6 +146,8 @@ class Slot:
         pause_s = FIRST_PAUSE_S
         while (child := self._child) is not None:
             code = await child.process.wait()
+            if self.kind == "worker":
+                await self._spawner.bury(child)
             async with self._changing:
                 if child is not self._child:
                     continue

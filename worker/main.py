@@ -24,13 +24,16 @@ from engine import failpoints
 from engine.collector import settle_collector
 from engine.config import Config
 from engine.extension import extend_forever
+from engine.folding import fold_forever
 from engine.opening import check_installation
+from engine.publishing import publish_forever
 from engine.queue import jobs, scripts
 from engine.queue.client import open_client
 from engine.queue.keys import WAKE_WORKERS
 from engine.store.pools import DECIDING, Pool, open_pool
 from engine.tasks import end_tasks
 from worker.forget_keys import forget_keys_forever
+from worker.forget_sessions import forget_sessions_forever
 from worker.timing import (
     BEAT_EVERY_S,
     BLOCKED_WITHIN_S,
@@ -43,6 +46,7 @@ from worker.timing import (
 from worker.turn import Turns
 from worker.watchdog import Watchdog
 
+NAME_DIGITS = 12
 LOOK_EVERY_S = 0.5
 BACK_OFF_S = 0.1
 HEALTH_EVERY_S = 3
@@ -62,10 +66,10 @@ logger = logging.getLogger(__name__)
 class TurnWorker(Worker):
     """An arq worker that is woken, and that outlives trouble with Redis."""
 
-    def __init__(self, config: Config, redis: Redis, blocking: Redis, pool: Pool) -> None:
-        self.name = uuid4().hex[:12]
+    def __init__(self, config: Config, redis: Redis, blocking: Redis, pool: Pool, *, name: str) -> None:
+        self.name = name
         self._watchdog = Watchdog()
-        self.turns = Turns(redis, blocking, pool, batch_limit=config.batch_limit, watchdog=self._watchdog)
+        self.turns = Turns(redis, blocking, pool, batch_limit=config.batch_limit, worker=name, watchdog=self._watchdog)
         self._turns_at_once = config.turns_per_worker
         self._redis = redis
         self._blocking = blocking
@@ -185,8 +189,11 @@ class TurnWorker(Worker):
             self.tasks[uuid4().hex] = asyncio.create_task(self._turn({}))
 
 
-async def run_worker(config: Config) -> None:
-    """Run a worker until SIGTERM or SIGINT. Raises StartupRefused."""
+async def run_worker(config: Config, *, name: str) -> None:
+    """Run a worker until SIGTERM or SIGINT. Raises StartupRefused.
+
+    name  what it calls itself; hexadecimal digits.
+    """
     failpoints.arm(config.failpoints)
     assert config.redis_url is not None
     pool = await open_pool(
@@ -194,19 +201,22 @@ async def run_worker(config: Config) -> None:
     )
     try:
         await check_installation(config, pool)
-        await _work(config, config.redis_url, pool)
+        await _work(config, config.redis_url, pool, name=name)
     finally:
         await pool.close()
 
 
-async def _work(config: Config, redis_url: str, pool: Pool) -> None:
+async def _work(config: Config, redis_url: str, pool: Pool, *, name: str) -> None:
     redis = open_client(redis_url)
     blocking = open_client(redis_url, timeout_s=BLOCKED_WITHIN_S)
-    worker = TurnWorker(config, redis, blocking, pool)
+    worker = TurnWorker(config, redis, blocking, pool, name=name)
     _stop_on_signals(worker)
     clock_jobs = [
         asyncio.create_task(forget_keys_forever(pool, hours=config.idempotency_hours)),
+        asyncio.create_task(forget_sessions_forever(pool)),
         asyncio.create_task(extend_forever(pool)),
+        asyncio.create_task(publish_forever(pool)),
+        asyncio.create_task(fold_forever(pool)),
     ]
     settle_collector()
     logger.info("worker begins", extra={"worker": worker.name})
@@ -228,7 +238,10 @@ def _stop_on_signals(worker: TurnWorker) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def run(config: Config) -> int:
-    """Run a worker process. Returns its exit code. Raises StartupRefused."""
-    uvloop.run(run_worker(config))
+def run(config: Config, *, name: str | None = None) -> int:
+    """Run a worker process. Returns its exit code. Raises StartupRefused.
+
+    name  what it calls itself, where somebody must know that when it is dead; else it chooses.
+    """
+    uvloop.run(run_worker(config, name=name or uuid4().hex[:NAME_DIGITS]))
     return 0

@@ -23,6 +23,10 @@ IDLE_IN_TRANSACTION_MS = 1_000
 """The server ends a session that is silent for this long inside its transaction: a frozen worker holds no row."""
 LOCK_TIMEOUT_MS = 500
 STATEMENT_TIMEOUT_MS = 2_000
+SILENT_S = STATEMENT_TIMEOUT_MS / 1_000 + 0.25
+"""How long the database may say nothing while it decides a batch, before the batch is left to another worker."""
+PROVED_WITHIN_S = 1.0
+"""Within this a database that said nothing must answer before a turn takes anything again."""
 CONNECTION_CHECK_MS = 500
 """How often the server looks, while a statement runs, whether its worker is still there."""
 IDLE_S = 1.0
@@ -48,5 +52,8 @@ assert FAILURES_AT_MOST * (HELD_S + 2 * LOOK_EVERY_S) < QUEUE_BLOCKED_S, "the qu
 assert IDLE_IN_TRANSACTION_MS <= LEASE_S * 1_000, "who takes over from a frozen worker finds its rows unlocked"
 assert LOCK_TIMEOUT_MS < STATEMENT_TIMEOUT_MS, "waiting for a row is told apart from a statement that is too slow"
 assert STATEMENT_TIMEOUT_MS < ANSWER_WITHIN_S * 1_000, "the server tells what was too slow, before silence does"
+assert STATEMENT_TIMEOUT_MS < SILENT_S * 1_000 < ANSWER_WITHIN_S * 1_000, (
+    "a command that is too slow is told of by a server that answers, so silence is never the command's fault"
+)
 assert CONNECTION_CHECK_MS < LEASE_S * 1_000, "the statement of a dead worker ends before its lease"
 assert SLICE_S + STATEMENT_TIMEOUT_MS / 1_000 < JOB_TIMEOUT_S, "a turn ends by itself before it is cancelled"

@@ -7,6 +7,10 @@ read without being removed and the fence is in the database.
 A head that has been taken before without moving is suspect: something about it may kill whoever decides
 it. It is decided alone, with nothing else under way in this process, and each attempt is counted just
 before it is made; the fourth gives it up.
+
+A worker that can reach Redis and not the database would renew its leases and hold what it took for nothing. So a
+turn lets its resources go, with their tries, when the database has said nothing for longer than any statement may
+take, and takes nothing again before the database has answered.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ from engine.queue.entries import NewerFormatError, decode_entry, encode_replies
 from engine.queue.keys import WAKE_TURNS, reply_channel
 from engine.store.pools import Connection, Pool, PooledConnection
 from engine.store.trouble import CONNECTION, backstop_fired, is_stale_plan, passes
-from worker.timing import IDLE_S, SLICE_S
+from engine.tasks import end_tasks
+from worker.timing import IDLE_S, PROVED_WITHIN_S, SILENT_S, SLICE_S
 from worker.watchdog import Watchdog
 
 GIVEN_UP_AT = 4
@@ -39,6 +44,7 @@ BACK_OFF_S = 0.02
 LOCKED_AGAIN_S = 0.01
 """When a resource whose row was locked goes back to ready."""
 CONNECT_WITHIN_S = 5.0
+PROVE_AGAIN_S = 0.1
 TROUBLE = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
@@ -47,25 +53,36 @@ logger = logging.getLogger(__name__)
 class Turns:
     """The turns of one worker process, and what they share.
 
+    worker    begins the tokens of its turns, so that they are known when it is dead.
     tokens    of the turns that run; kept alive by the worker's beat.
+    database_answers  False once it took no batch: nothing is taken before it has answered again.
     watchdog  bounds how long a batch holds the event loop; one that was not started tells it afterwards.
     """
 
     def __init__(
-        self, redis: Redis, blocking: Redis, pool: Pool, *, batch_limit: int, watchdog: Watchdog | None = None
+        self,
+        redis: Redis,
+        blocking: Redis,
+        pool: Pool,
+        *,
+        batch_limit: int,
+        worker: str = "",
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._redis = redis
         self._blocking = blocking
         self._pool = pool
         self._batch_limit = batch_limit
+        self._worker = worker
         self._gate = _Gate()
         self.watchdog = watchdog or Watchdog()
         self.tokens: set[str] = set()
         self.stopping = False
+        self.database_answers = True
 
     async def run(self) -> bool:
         """Run one turn. Returns whether its successor must be enqueued now."""
-        token = uuid4().hex
+        token = f"{self._worker}:{uuid4().hex}"
         self.tokens.add(token)
         try:
             return await _Turn(self, token, self._pool).run()
@@ -73,11 +90,16 @@ class Turns:
             self.tokens.discard(token)
 
     async def take(self, token: str) -> list[scripts.Taken]:
-        """Take what is ready; where nothing is, wait for it for a while and look again."""
+        """Take what is ready; where nothing is, wait for it for a while and look again.
+
+        A database that falls silent meanwhile ends the wait: what becomes ready is for others.
+        """
         taken = await scripts.take(self._redis, token, limit=self._batch_limit)
         deadline = time.monotonic() + IDLE_S
         while not taken and not self.stopping and (left := deadline - time.monotonic()) > 0:
             await self._blocking.blpop([WAKE_TURNS], timeout=left)  # type: ignore[misc, arg-type]
+            if not self.database_answers:
+                break
             taken = await scripts.take(self._redis, token, limit=self._batch_limit)
         return taken
 
@@ -116,6 +138,26 @@ class _Gate:
                 self._changed.notify_all()
 
 
+class _Silence:
+    """How long the database has said nothing to a batch.
+
+    let_go  it was too long, and the resources of the batch were left to others.
+    """
+
+    def __init__(self) -> None:
+        self._heard_at = time.monotonic()
+        self.let_go = False
+
+    def hear(self) -> None:
+        """Note that it has said something."""
+        self._heard_at = time.monotonic()
+
+    @property
+    def left_s(self) -> float:
+        """How much longer it may be silent."""
+        return self._heard_at + SILENT_S - time.monotonic()
+
+
 class _Turn:
     """One turn, with its token and its connection."""
 
@@ -133,6 +175,9 @@ class _Turn:
             while True:
                 over = self._turns.stopping or time.monotonic() > slice_ends
                 try:
+                    if not over and not self._turns.database_answers:
+                        await self._prove_database()
+                        continue
                     if not over:
                         taken = await self._turns.take(self._token)
                         if taken:
@@ -197,10 +242,12 @@ class _Turn:
     async def _settle(self, queues: Mapping[int, list[Entry]], *, forced: Forced | None = None) -> frozenset[int]:
         """Decide, commit, reply, trim. Returns the resources that keep their try: nothing was attempted."""
         try:
-            decided = await self._transact(queues, forced)
+            async with self._patience(queues) as silence:
+                decided = await self._transact(queues, forced, silence)
         except Exception as error:  # noqa: BLE001  # whatever it was, the heads are suspect and the turn goes on
             if passes(error):
                 logger.error("the database takes no batch", extra={"error": repr(error)})
+                self._turns.database_answers = False
                 return frozenset(queues)
             self._blame(queues, error)
             if backstop_fired(error) and len(queues) == 1 and forced is None and _single(queues):
@@ -213,7 +260,40 @@ class _Turn:
         failpoints.reach("W9")
         return decided.skipped
 
-    async def _transact(self, queues: Mapping[int, list[Entry]], forced: Forced | None) -> Decisions:
+    @asynccontextmanager
+    async def _patience(self, resources: Iterable[int]) -> AsyncIterator[_Silence]:
+        """Let the resources go if the database falls silent inside. What it does later meets the fence."""
+        silence = _Silence()
+        letting_go = asyncio.create_task(self._let_go(silence, resources))
+        try:
+            yield silence
+        finally:
+            await end_tasks([letting_go])
+
+    async def _let_go(self, silence: _Silence, resources: Iterable[int]) -> None:
+        while (left_s := silence.left_s) > 0:  # noqa: ASYNC110  # hearing is too frequent for an event
+            await asyncio.sleep(left_s)
+        silence.let_go, self._turns.database_answers = True, False
+        logger.warning("the database says nothing; a batch is left to others", extra={"resources": list(resources)})
+        with suppress(*TROUBLE):  # the leases of a worker that cannot reach Redis either pass by themselves
+            await scripts.release(self._redis, self._token, ((resource, True) for resource in resources))
+
+    async def _prove_database(self) -> None:
+        """Find out whether the database answers, and wait a moment where it does not."""
+        try:
+            async with asyncio.timeout(PROVED_WITHIN_S):
+                transaction = (await self._session.connection()).transaction()
+                await transaction.start()
+                await transaction.rollback()
+        except Exception as error:
+            await self._session.discard()
+            if not passes(error):
+                raise
+            await asyncio.sleep(PROVE_AGAIN_S)
+        else:
+            self._turns.database_answers = True
+
+    async def _transact(self, queues: Mapping[int, list[Entry]], forced: Forced | None, silence: _Silence) -> Decisions:
         """One transaction, tried again while the trouble is the database's. A COMMIT whose answer is lost
         may have happened: then the fence has moved, and the next try answers from the ledger.
 
@@ -224,12 +304,15 @@ class _Turn:
                 connection = await self._session.connection()
                 transaction = connection.transaction()
                 await transaction.start()
-                decided = await self._turns.watchdog.bounded(decide_batch(connection, queues, forced=forced))
+                decided = await self._turns.watchdog.bounded(
+                    decide_batch(connection, queues, forced=forced), step=silence.hear
+                )
+                silence.hear()
                 failpoints.reach("W6")
                 await transaction.commit()
             except Exception as error:
                 await self._session.discard()
-                if tried == TRANSACTION_TRIES or not (passes(error) or is_stale_plan(error)):
+                if tried == TRANSACTION_TRIES or silence.let_go or not (passes(error) or is_stale_plan(error)):
                     raise
                 logger.warning("a batch is tried again", extra={"error": repr(error), "tried": tried})
                 await asyncio.sleep(BACK_OFF_S * 2**tried)

@@ -76,12 +76,14 @@ class Watchdog:
         gap_s = time.monotonic() - looked_at
         return lived_s + min(gap_s, max(LONGEST_LOOK_S, time.process_time() - worked_s))
 
-    async def bounded(self, work: Coroutine[Any, Any, Value]) -> Value:
+    async def bounded(self, work: Coroutine[Any, Any, Value], *, step: Callable[[], None] = lambda: None) -> Value:
         """Await ``work``, of which no stretch between two awaits may hold the event loop longer than HELD_S.
+
+        step  called before each stretch: what was awaited has come.
 
         Raises HeldTooLong where one did, and whatever ``work`` raises.
         """
-        return await _Stretches(self, work)
+        return await _Stretches(self, work, step)
 
     def stretch(self, step: Callable[[Any], Any], argument: Any) -> Any:
         """Call ``step``, which must not take longer than HELD_S. Raises HeldTooLong."""
@@ -120,15 +122,17 @@ class Watchdog:
 class _Stretches(Generator[Any, Any, Value]):
     """A coroutine whose steps are watched, each from one await to the next."""
 
-    def __init__(self, watchdog: Watchdog, work: Coroutine[Any, Any, Value]) -> None:
+    def __init__(self, watchdog: Watchdog, work: Coroutine[Any, Any, Value], step: Callable[[], None]) -> None:
         self._watchdog = watchdog
         self._work = work
+        self._step = step
 
     def __await__(self) -> Generator[Any, Any, Value]:
         return self
 
     def send(self, value: Any) -> Any:
         """Go on to the next await."""
+        self._step()
         return self._watchdog.stretch(self._work.send, value)
 
     def throw(self, kind: Any, value: Any = None, _: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Processes on the servers of the run, or on a Redis of the test's own that it may kill."""
+"""Processes on the servers of the run, or on a Redis of the test's own that it may kill; and what was measured."""
 
 from __future__ import annotations
 
@@ -7,8 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedded import Valkey
+from engine.embedded import Stack, Valkey
+from tests.faults.matrix import Recoveries
 from tests.processes import Processes, started
+
+RECOVERIES = pytest.StashKey[Recoveries]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Tell how soon everything went on."""
+    lines = list(config.stash.get(RECOVERIES, Recoveries()).lines())
+    if lines:
+        terminalreporter.section("recovery")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def recoveries(request: pytest.FixtureRequest) -> Recoveries:
+    """Where measured spans go."""
+    return request.config.stash.setdefault(RECOVERIES, Recoveries())
 
 
 @pytest.fixture
@@ -21,3 +39,9 @@ def processes(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Pro
 def own_processes(tmp_path: Path, database_url: str, valkey: Valkey) -> Iterator[Processes]:
     """The same on the test's own Redis."""
     yield from started(tmp_path, database_url=database_url, redis_url=valkey.url)
+
+
+@pytest.fixture
+def stack_processes(tmp_path: Path, own_stack: Stack) -> Iterator[Processes]:
+    """The same on servers that are all the test's own."""
+    yield from started(tmp_path, database_url=own_stack.database_url, redis_url=own_stack.redis_url)

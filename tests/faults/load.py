@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from engine.commands import Outcome, Request
@@ -12,17 +14,22 @@ from engine.queue.intake import QueuedIntake
 from engine.verify import Report
 from tests.clients import ask_until_decided, clean, hour, request
 from tests.schema.rows import Connection
+from tests.support import wait_until
 
 
 @dataclass
 class Load:
-    """So many callers at a time, each with a new request as soon as the last one is answered."""
+    """So many callers at a time, each with a new request as soon as the last one is answered.
+
+    spans  of every request, by the monotonic clock: when it was brought, and when it was answered.
+    """
 
     intake: QueuedIntake
     resources: Sequence[int]
     callers: int = 20
     keyed: bool = False
     answers: list[tuple[Request, Outcome]] = field(default_factory=list)
+    spans: list[tuple[float, float]] = field(default_factory=list)
     _stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -38,13 +45,32 @@ class Load:
     def answered(self) -> int:
         return len(self.answers)
 
+    async def more(self, count: int, within_s: float = 60) -> None:
+        """Wait until so many more were answered."""
+        before = self.answered
+        await wait_until(lambda: self.answered >= before + count, within_s)
+
+    def held_up_s(self, since: float, *, decided_by: datetime | None = None) -> float:
+        """How long the last of those waited who waited at an instant, by the monotonic clock; to be asked later.
+
+        decided_by  only those whose command was decided by then.
+        """
+        last = since
+        for (brought, answered), (_, outcome) in zip(self.spans, self.answers, strict=True):
+            if brought <= since < answered and (decided_by is None or outcome.decided_at <= decided_by):
+                last = max(last, answered)
+        return last - since
+
     async def _call(self, caller: int) -> None:
         asked = 0
         while not self._stopping:
             asked += 1
             resource = self.resources[(caller + asked) % len(self.resources)]
             wanted = request(resource, hour(asked % 97), key=f"{caller}-{asked}" if self.keyed else None)
-            self.answers.append((wanted, await ask_until_decided(self.intake, wanted)))
+            brought = time.monotonic()
+            outcome = await ask_until_decided(self.intake, wanted)
+            self.answers.append((wanted, outcome))
+            self.spans.append((brought, time.monotonic()))
 
 
 async def check(load: Load, connection: Connection, database_url: str) -> Report:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
+import time
 
 import asyncpg
-import pytest
 from redis.asyncio import Redis
 
 from engine.embedded import Stack
 from tests.clients import add_resources, drained, open_intake
 from tests.faults.load import Load, check
-from tests.processes import Processes, started
-from tests.support import wait_until
+from tests.faults.matrix import Recoveries
+from tests.processes import Processes
 
 ENOUGH = 200
-
-
-@pytest.fixture
-def stack_processes(tmp_path: Path, own_stack: Stack) -> Iterator[Processes]:
-    yield from started(tmp_path, database_url=own_stack.database_url, redis_url=own_stack.redis_url)
+KILLED = "PostgreSQL is killed and restarted"
 
 
 async def test_postgresql_restarts_and_crashes_in_the_middle_of_load_and_nothing_is_given_up(
-    own_stack: Stack, stack_processes: Processes
+    own_stack: Stack, stack_processes: Processes, recoveries: Recoveries
 ) -> None:
     connection = await asyncpg.connect(own_stack.database_url)
     rooms = await add_resources(connection, 5)
@@ -37,13 +31,17 @@ async def test_postgresql_restarts_and_crashes_in_the_middle_of_load_and_nothing
     ):
         load = Load(intake, rooms)
         load.start()
+        back: list[float] = []
         for crash in (False, True, True):
-            await enough(load)
+            await load.more(ENOUGH)
             await asyncio.to_thread(own_stack.primary.kill if crash else own_stack.primary.stop)
             await asyncio.to_thread(own_stack.primary.start)
-        await enough(load)
+            back.append(time.monotonic())
+        await load.more(ENOUGH)
         await load.stop()
         await drained(redis, rooms)
+    for since in back:
+        recoveries.note(KILLED, load.held_up_s(since))
     connection = await asyncpg.connect(own_stack.database_url)
     try:
         report = await check(load, connection, own_stack.database_url)
@@ -52,9 +50,3 @@ async def test_postgresql_restarts_and_crashes_in_the_middle_of_load_and_nothing
         await connection.close()
     assert report.jumps == []
     assert not any(child.ended for child in stack_processes.all), "a worker outlives its database"
-
-
-async def enough(load: Load) -> None:
-    """Wait until many more were answered."""
-    before = load.answered
-    await wait_until(lambda: load.answered >= before + ENOUGH, 60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from uuid import UUID
 
 import pytest
@@ -26,10 +27,13 @@ from tests.clients import (
     request,
     waiting_tickets,
 )
+from tests.faults.matrix import Recoveries
 from tests.processes import Processes
 from tests.proxy import Link, proxied
 from tests.schema.rows import Connection
 from tests.support import wait_until
+
+FULL = "Redis is full"
 
 
 async def fill(redis: Redis) -> None:
@@ -110,7 +114,7 @@ async def test_a_full_redis_is_no_certain_no_to_a_call_whose_reply_was_cut(
 
 
 async def test_a_full_redis_is_503_over_http(
-    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str
+    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str, recoveries: Recoveries
 ) -> None:
     api, _ = await asyncio.gather(own_processes.api(), own_processes.worker())
     wanted = hour()
@@ -126,7 +130,9 @@ async def test_a_full_redis_is_503_over_http(
         assert (refused.status_code, refused.json()["code"]) == (503, "storage_full")
         assert int(refused.headers["retry-after"]) >= 1
         await make_room(redis)
+        since = time.monotonic()
         made = await client.post("/bookings", json=body, headers={"Idempotency-Key": "a"})
+        recoveries.note(FULL, time.monotonic() - since)
         assert (made.status_code, made.json()["ticket"]) == (201, 1)
     assert await database.fetchval("SELECT count(*) FROM ledger") == 1
     await clean(database_url)

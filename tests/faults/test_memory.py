@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -22,6 +23,7 @@ from tests.clients import (
     waiting_tickets,
 )
 from tests.faults.load import Load, check
+from tests.faults.matrix import Recoveries
 from tests.faults.memory import copy_memory, lose, put_back
 from tests.processes import Processes
 from tests.schema.rows import Connection, add_resource
@@ -29,6 +31,7 @@ from tests.support import wait_until
 
 ENOUGH = 200
 """Answers between two faults."""
+REMEMBERS, FORGOT = "Redis is killed, and comes back with its file", "Redis comes back empty, or as an older copy"
 
 
 async def empty_it(valkey: Valkey) -> None:
@@ -50,39 +53,53 @@ Loss = Callable[[Valkey], Awaitable[None]]
 
 @pytest.mark.parametrize("loss", [empty_it, kill_it_and_empty_it])
 async def test_redis_is_emptied_in_the_middle_of_load(
-    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str, loss: Loss
+    own_processes: Processes,
+    valkey: Valkey,
+    *,
+    database: Connection,
+    database_url: str,
+    recoveries: Recoveries,
+    loss: Loss,
 ) -> None:
     rooms = await add_resources(database, 5)
     await asyncio.gather(own_processes.worker(), own_processes.worker())
     async with open_intake(valkey.url, database_url) as intake, Redis.from_url(valkey.url) as redis:
         load = Load(intake, rooms)
         load.start()
+        back: list[float] = []
         for _ in range(2):
-            await enough(load)
+            await load.more(ENOUGH)
             await loss(valkey)
-        await enough(load)
+            back.append(time.monotonic())
+        await load.more(ENOUGH)
         await load.stop()
         await drained(redis, rooms)
+    for since in back:
+        recoveries.note(FORGOT, load.held_up_s(since), "empty")
     report = await check(load, database, database_url)
     assert report.jumped == 2 * len(rooms), "every loss shows in every ledger"
 
 
 async def test_redis_is_put_back_to_an_older_copy_in_the_middle_of_load(
-    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str
+    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str, recoveries: Recoveries
 ) -> None:
     rooms = await add_resources(database, 5)
     await asyncio.gather(own_processes.worker(), own_processes.worker())
     async with open_intake(valkey.url, database_url) as intake, Redis.from_url(valkey.url) as redis:
         load = Load(intake, rooms)
         load.start()
+        back: list[float] = []
         for _ in range(2):
-            await enough(load)
+            await load.more(ENOUGH)
             old = await copy_memory(valkey)
-            await enough(load)
+            await load.more(ENOUGH)
             await asyncio.to_thread(put_back, valkey, old)
-        await enough(load)
+            back.append(time.monotonic())
+        await load.more(ENOUGH)
         await load.stop()
         await drained(redis, rooms)
+    for since in back:
+        recoveries.note(FORGOT, load.held_up_s(since), "an older copy")
     report = await check(load, database, database_url)
     assert report.jumped >= len(rooms), "the numbers of the copy were given already"
     restamps = [record for child in own_processes.all for record in child.records("old memory")]
@@ -90,7 +107,7 @@ async def test_redis_is_put_back_to_an_older_copy_in_the_middle_of_load(
 
 
 async def test_redis_crashes_in_the_middle_of_load_and_remembers(
-    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str
+    own_processes: Processes, valkey: Valkey, database: Connection, database_url: str, recoveries: Recoveries
 ) -> None:
     """The append-only file of a process that was killed is complete: the system still had it."""
     rooms = await add_resources(database, 5)
@@ -98,12 +115,16 @@ async def test_redis_crashes_in_the_middle_of_load_and_remembers(
     async with open_intake(valkey.url, database_url) as intake, Redis.from_url(valkey.url) as redis:
         load = Load(intake, rooms)
         load.start()
+        back: list[float] = []
         for _ in range(2):
-            await enough(load)
+            await load.more(ENOUGH)
             await kill_it(valkey)
-        await enough(load)
+            back.append(time.monotonic())
+        await load.more(ENOUGH)
         await load.stop()
         await drained(redis, rooms)
+    for since in back:
+        recoveries.note(REMEMBERS, load.held_up_s(since))
     await check(load, database, database_url)
 
 
@@ -175,9 +196,3 @@ async def test_a_key_is_remembered_when_redis_has_forgotten_everything(
         (1_000_001, "refused", None),
     ]
     assert await database.fetchval("SELECT count(*) FROM booking") == 1
-
-
-async def enough(load: Load) -> None:
-    """Wait until many more were answered."""
-    before = load.answered
-    await wait_until(lambda: load.answered >= before + ENOUGH, 60)

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 
 import msgspec
 import pytest
 
 from engine.commands import Command, Status
 from tests.clients import add_resources, clean, decided, hour, ledger, open_intake, request
+from tests.faults.matrix import Recoveries
 from tests.processes import Processes, Supervisor
 from tests.schema.rows import Connection, add_resource
 from tests.support import wait_until
-from worker.timing import FAILURES_AT_MOST, QUEUE_BLOCKED_S
+from worker.timing import FAILURES_AT_MOST
 from worker.watchdog import EXIT_CODE
 
 NEIGHBOURS = 8
+POISON = "a command raises, hangs or kills its worker"
 
 
 @pytest.mark.parametrize("action", ["raise", "kill", "hang", "hold"])
 async def test_poison_fails_and_its_neighbours_are_decided_in_order(
-    processes: Processes, database: Connection, database_url: str, redis_url: str, action: str
+    processes: Processes,
+    database: Connection,
+    *,
+    database_url: str,
+    redis_url: str,
+    recoveries: Recoveries,
+    action: str,
 ) -> None:
     room, other = await add_resources(database, 2)
     async with (
@@ -36,7 +43,7 @@ async def test_poison_fails_and_its_neighbours_are_decided_in_order(
             asyncio.create_task(intake.decide(item, wait_s=60)) for item in (*before, poison, *behind, *elsewhere)
         ]
         await asyncio.sleep(0)  # they are brought in this order before a worker is there
-        await supervisor.start()
+        await supervisor.start(3 if action == "kill" else 1)
         started_at = await database.fetchval("SELECT clock_timestamp()")
         outcomes = [decided(answer) for answer in await asyncio.gather(*waiting)]
 
@@ -55,8 +62,7 @@ async def test_poison_fails_and_its_neighbours_are_decided_in_order(
     ]
     assert msgspec.msgpack.decode(letters[0]["command"], type=Command) == poison.command
     assert supervisor.restarts == (FAILURES_AT_MOST if action == "kill" else 0)
-    if action != "kill":
-        assert failed.decided_at - started_at < timedelta(seconds=QUEUE_BLOCKED_S)
+    recoveries.note(POISON, (failed.decided_at - started_at).total_seconds(), action)
     await clean(database_url)
 
 

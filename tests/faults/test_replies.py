@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from engine.commands import Status
 from engine.queue import scripts
 from tests.clients import clean, decided, hour, ledger, open_intake, request
+from tests.faults.matrix import Recoveries
 from tests.processes import Processes
 from tests.proxy import Link, proxied
 from tests.schema.rows import Connection, add_resource
 
+CUT = "the reply channel is cut"
 ENQUEUE = scripts._DIGESTS["enqueue"].encode()
 
 
@@ -34,7 +37,7 @@ async def test_a_cut_reply_to_enqueue_and_its_retry_without_a_key_is_one_decisio
 
 
 async def test_a_reply_that_is_lost_is_found_in_the_ledger(
-    processes: Processes, database: Connection, database_url: str, redis_url: str
+    processes: Processes, database: Connection, database_url: str, redis_url: str, recoveries: Recoveries
 ) -> None:
     await processes.worker()
     room = await add_resource(database, capacity=1)
@@ -46,6 +49,11 @@ async def test_a_reply_that_is_lost_is_found_in_the_ledger(
         proxy.swallow = is_outcome
         outcomes = await asyncio.gather(*(intake.decide(request(room), wait_s=20) for _ in range(20)))
         assert proxy.swallowed >= 1, "no reply was lost"
+        for number in range(8):
+            since = time.monotonic()
+            decided(await intake.decide(request(room, hour(number + 0.5)), wait_s=20))
+            recoveries.note(CUT, time.monotonic() - since)
+        assert proxy.swallowed >= 9, "no reply was lost"
     assert sorted(decided(outcome).ticket for outcome in outcomes) == list(range(1, 21))
     assert [decided(outcome).status for outcome in outcomes].count(Status.CONFIRMED) == 1
     await clean(database_url)

@@ -1,0 +1,74 @@
+"""``firstcome chaos``: faults at random under load, and the audit at the end."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.options import add_json
+
+if TYPE_CHECKING:
+    from cli.options import Commands
+
+LEAST_MINUTES, MOST_MINUTES = 0.1, 24 * 60.0
+LARGEST_SEED = 2**31 - 1
+
+
+def add(commands: Commands) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "chaos",
+        help="Break everything at random under load, and check what was promised.",
+        description="Start servers, two APIs and two workers of its own; let callers book, cancel, move and look; "
+        "kill and freeze processes, cut cables, lose and restart servers, several at once; then check that everyone "
+        "was answered in time, what they were told against ledger and bookings, and the database against itself. "
+        "Exits 1 where a promise was broken, and says the seed that repeats it.",
+    )
+    parser.add_argument("--minutes", type=_minutes, default=2.0, help="How long faults are injected (default: 2).")
+    parser.add_argument("--seed", type=_seed, help="Which faults, and when (default: drawn, and said).")
+    parser.add_argument("--history", type=Path, metavar="FILE", help="Keep every request, as JSON lines.")
+    parser.add_argument("--quiet", action="store_true", help="Do not tell what goes on.")
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Break, heal and check. Returns 0 where everything held."""
+    import msgspec  # noqa: PLC0415  # --help does not need it
+
+    from loadtest import chaos  # noqa: PLC0415
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that everything is taken down
+    seed = secrets.randbelow(LARGEST_SEED) if arguments.seed is None else arguments.seed
+    say = _hush if arguments.quiet else _say
+    result = chaos.run(minutes=arguments.minutes, seed=seed, history=arguments.history, say=say)
+    print(msgspec.json.encode(result).decode() if arguments.json else result.text())
+    return 0 if result.clean else 1
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = -1.0
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes from {LEAST_MINUTES} to {MOST_MINUTES}")
+    return minutes
+
+
+def _seed(text: str) -> int:
+    if not (text.isdecimal() and int(text) <= LARGEST_SEED):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {LARGEST_SEED}")
+    return int(text)
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _hush(sentence: str) -> None:
+    """Say nothing."""

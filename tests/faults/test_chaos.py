@@ -1,0 +1,79 @@
+"""``firstcome chaos`` in short; and what it reckons with."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from loadtest import chaos
+from loadtest.chaos import Result, share_soon
+from loadtest.faults import KINDS, plan
+from tests.cli.running import firstcome
+from tests.faults.matrix import Recoveries
+
+SEVERAL = "several at once, at random"
+SEED = 5
+
+
+def test_a_short_run_of_chaos_breaks_nothing(recoveries: Recoveries) -> None:
+    """Half a minute, so not every kind comes; a seed that is fixed, so a failure is one of this release's."""
+    result = chaos.run(minutes=0.5, seed=SEED, history=None, say=print)
+    assert result.wrong == [], result.text()
+    assert result.operations > 50
+    assert len(result.fired) >= 5
+    assert result.healed_s is not None
+    recoveries.note(SEVERAL, result.healed_s)
+
+
+def test_a_seed_makes_one_plan_and_another_seed_another() -> None:
+    assert plan(1, 600) == plan(1, 600)
+    assert [each.kind for each in plan(1, 600)] != [each.kind for each in plan(2, 600)]
+
+
+def test_every_kind_comes_before_one_comes_again() -> None:
+    kinds = [each.kind for each in plan(3, 600)]
+    counts = Counter(kinds[: 2 * len(KINDS)])
+    assert set(counts) == set(KINDS)
+    assert set(counts.values()) == {2}
+    assert all(each.at_s <= 600 for each in plan(3, 600))
+
+
+def test_the_absence_of_a_server_is_left_out_and_nothing_else() -> None:
+    quick, slow = (100.0, 101.0), (100.0, 106.0)
+    assert share_soon([quick, slow], []) == 0.5
+    assert share_soon([quick, slow], [(104.0, 104.5)]) == 1.0, "it was away while the slow one waited"
+    assert share_soon([quick, slow], [(105.5, 106.0)]) == 0.5, "it was late before the server was away"
+    assert share_soon([quick, slow], [(90.0, 97.0)]) == 0.5, "it was back long before"
+    assert share_soon([quick, slow], [(90.0, 120.0), (91.0, 92.0)]) == 1.0
+    assert share_soon([], []) == 1.0
+
+
+@pytest.mark.parametrize("healed_s", [None, 1.5])
+def test_what_was_broken_is_said_with_the_command_that_repeats_it(healed_s: float | None) -> None:
+    found = Result(
+        seed=7,
+        minutes=0.5,
+        fired={"Redis is killed": 2},
+        missed={"a worker is killed": 1},
+        operations=10,
+        requests=20,
+        tickets=9,
+        soon=0.9876,
+        healed_s=healed_s,
+        violations=1,
+        wrong=["replay: room-01: it should be refused"],
+    )
+    said = found.text()
+    assert not found.clean
+    assert said.endswith("again: firstcome chaos --minutes 0.5 --seed 7")
+    assert "broken  replay: room-01: it should be refused" in said
+    assert "98.76% had a definite answer within 5 s" in said
+    assert ("not within" in said) == (healed_s is None)
+
+
+def test_a_seed_and_minutes_that_are_none_are_refused() -> None:
+    for wrong in (("--minutes", "0"), ("--minutes", "nan"), ("--seed", "-1")):
+        refused = firstcome("chaos", *wrong)
+        assert refused.returncode == 2
+        assert "is not a" in refused.stderr
