@@ -41,6 +41,9 @@ PIP_WHEEL = ROOT / "bundled" / f"pip-{PIP}-py3-none-any.whl"
 PIP_SHA256 = "f3b60b20ffaadd4415ed7957212a38ac63fa4c5fa375bd0f4a797777940fad13"
 """pip comes with the checkout: a machine may lack ``ensurepip``, and no index has to be known by name."""
 
+MOST_CORES = 4
+"""Cores that the tests take: each has servers of its own, which want memory."""
+
 CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
@@ -92,10 +95,11 @@ def run(rest: Sequence[str]) -> int:
 
 
 def test(rest: Sequence[str]) -> int:
-    """Run the tests."""
+    """Run the tests: all of them on every core, a file at a time, each core with servers of its own."""
     make_environment()
     os.chdir(ROOT)
-    return become([PYTHON, "-m", "pytest", *rest])
+    spread: Words = [] if rest else ["-n", str(min(os.cpu_count() or 1, MOST_CORES)), "--dist", "loadfile"]
+    return become([PYTHON, "-m", "pytest", *spread, *rest])
 
 
 def check(_: Sequence[str]) -> int:

@@ -10,22 +10,40 @@ from typing import Any
 from litestar import Litestar, Response, Router
 from litestar.exceptions import HTTPException
 
+from api.admission import Admission, admit
+from api.analytics import AnalyticsController
+from api.api_keys import ApiKeyController
+from api.audit import AuditController
 from api.availability import AvailabilityController
 from api.bookings import BookingController
 from api.callers import request_tag
 from api.docs import DocumentationController
+from api.events import EventController
 from api.gathering import Gathering, look_up_in
 from api.health import HealthController
 from api.http import REQUEST_TAG, Call, ClientGone, problem_answer, routable_path, tagging
+from api.keys import KeyController
 from api.occurrences import OccurrenceController
-from api.parts import Parts
+from api.own import OwnBookingController, UserBookingController
+from api.parts import Parts, parts_of
 from api.problems import Problem, http_problem, problem_of
+from api.rate_fields import rate_fields
+from api.rate_limits import Rates, count_call, count_refused
 from api.recurrence import RecurrenceController
 from api.requests import RequestController
 from api.resources import ResourceController
 from api.routing import Routes
+from api.seats import ReservationController
+from api.session import LogInController, LogOutController, TokenController
+from api.slots import SlotController
+from api.users import UserController
+from engine.accounts.addresses import Proxies, read_networks
+from engine.accounts.passwords import Passwords
+from engine.accounts.tokens import open_tokens
+from engine.analytics import Analyst
 from engine.config import Config
 from engine.reader import Reader
+from engine.signing import ledger_key
 from engine.store.idempotency import find_keys
 from engine.store.pools import open_pool
 from engine.suggestions import Suggestions
@@ -36,10 +54,23 @@ ROOT = "/api/v1"
 CONTROLLERS = (
     ResourceController,
     BookingController,
+    OwnBookingController,
+    ReservationController,
+    UserBookingController,
+    SlotController,
+    EventController,
     OccurrenceController,
     RecurrenceController,
     AvailabilityController,
     RequestController,
+    UserController,
+    ApiKeyController,
+    LogInController,
+    TokenController,
+    LogOutController,
+    AuditController,
+    AnalyticsController,
+    KeyController,
     HealthController,
 )
 
@@ -69,11 +100,13 @@ def create_app(config: Config) -> Api:
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            app.state["parts"] = await _open_parts(config, stack)
+            proxies = Proxies(read_networks(config.trusted_proxies or ""))
+            app.state["proxies"] = proxies
+            app.state["parts"] = await _open_parts(config, proxies, stack)
             yield
 
     return Api(
-        route_handlers=[Router(ROOT, route_handlers=list(CONTROLLERS)), DocumentationController],
+        route_handlers=[Router(ROOT, route_handlers=list(CONTROLLERS), before_request=let_in), DocumentationController],
         lifespan=[lifespan],
         exception_handlers={Exception: answer_error},
         openapi_config=None,
@@ -81,10 +114,22 @@ def create_app(config: Config) -> Api:
     )
 
 
-async def _open_parts(config: Config, stack: AsyncExitStack) -> Parts:
+async def let_in(call: Call) -> None:
+    """Before every handler: who asks, may they, and is it asked too often?"""
+    rates = parts_of(call).rates
+    try:
+        await admit(call)
+    except Problem:
+        await count_refused(call, rates)
+        raise
+    await count_call(call, rates)
+
+
+async def _open_parts(config: Config, proxies: Proxies, stack: AsyncExitStack) -> Parts:
     """Open what the handlers work with; ``stack`` closes it again, in the reverse order."""
     from engine.opening import open_intake  # noqa: PLC0415  # it brings both modes, and only one will run
 
+    tokens, signing = open_tokens(config), ledger_key(config)
     primary = await open_pool(config.database_url, size=config.read_pool_size, name="firstcome api")
     stack.push_async_callback(primary.close)
     intake = await open_intake(config, primary)
@@ -96,7 +141,28 @@ async def _open_parts(config: Config, stack: AsyncExitStack) -> Parts:
     suggestions = Suggestions(reader)
     keys = Gathering(look_up_in(primary, find_keys))
     stack.push_async_callback(suggestions.stop)
-    return Parts(config, primary, intake, Routes(primary), keys, reader, suggestions)
+    rates = Rates(config)
+    stack.push_async_callback(rates.stop)
+    passwords = Passwords()
+    stack.callback(passwords.stop)
+    admission = Admission(config, primary, tokens, proxies)
+    routes = Routes(primary)
+    analyst = Analyst(reader)
+    return Parts(
+        config,
+        primary,
+        intake,
+        routes,
+        keys,
+        reader,
+        suggestions,
+        admission,
+        tokens,
+        passwords,
+        rates,
+        analyst,
+        signing,
+    )
 
 
 def answer_error(call: Call, error: Exception) -> Response[bytes]:
@@ -114,6 +180,7 @@ def answer_error(call: Call, error: Exception) -> Response[bytes]:
     answer = problem_answer(problem, path)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     headers[REQUEST_TAG.decode()] = request_tag(call.scope)
+    headers |= {name.decode(): value.decode() for name, value in rate_fields(call.scope)}
     if isinstance(error, HTTPException) and error.headers:
         headers |= {name.lower(): value for name, value in error.headers.items()}
     return Response(answer.body, status_code=answer.status, headers=headers, media_type=headers["content-type"])

@@ -13,6 +13,7 @@ import msgspec
 from litestar import Controller, get
 from msgspec import UNSET, Struct, UnsetType
 
+from api.access import Scope
 from api.bodies import SlotBody, instant_out
 from api.callers import Headers, matches, read_headers
 from api.decode import BadRequest, Shape
@@ -67,6 +68,7 @@ class AvailabilityBody(Struct, kw_only=True):
 
 
 READ_AVAILABILITY = Operation(
+    scope=Scope.READ_RESOURCES,
     query=AvailabilityQuery,
     query_example={"resource_id": "room-1", "start_date": "2036-08-10", "end_date": "2036-08-10", "places": 1},
     answers={
@@ -140,17 +142,23 @@ def seen_ticket(headers: Headers, resource_id: str) -> int | None:
     Returns None where it does not name this one.
     Raises BadRequest where it cannot be read.
     """
+    return seen_tickets(headers).get(resource_id)
+
+
+def seen_tickets(headers: Headers) -> dict[str, int]:
+    """Read ``Firstcome-Seen`` whole: the last ticket that the caller has seen the effect of, by resource.
+
+    Raises BadRequest where it cannot be read.
+    """
     field = headers.get(b"firstcome-seen")
-    if field is None:
-        return None
-    seen: int | None = None
-    for part in field.decode("latin-1").split(","):
+    seen: dict[str, int] = {}
+    for part in field.decode("latin-1").split(",") if field is not None else ():
         matched = _SEEN.fullmatch(part.strip())
         if matched is None or int(matched[2]) > LARGEST_TICKET:
             detail = "Firstcome-Seen must be <resource_id>:<ticket>, as an answer gave it"
             raise BadRequest([Fault("/Firstcome-Seen", "invalid_seen", detail)])
-        if unquote(matched[1]) == resource_id:
-            seen = max(seen or 0, int(matched[2]))
+        name = unquote(matched[1])
+        seen[name] = max(seen.get(name, 0), int(matched[2]))
     return seen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,7 @@ from api.fields import (
 from api.windows import Window
 
 DEFAULT_LIMIT = 20
+RESERVED_NAME = re.compile(r"(calendar|event)-([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|anonymous)", re.ASCII)
 
 
 class NewResource(Body, frozen=True):
@@ -45,6 +47,12 @@ class NewResource(Body, frozen=True):
     resource_id: ResourceId | UnsetType = UNSET
     time_zone: TimeZoneName | UnsetType = UNSET
     capacity: Capacity | UnsetType = UNSET
+
+    def faults(self) -> list[Fault]:
+        """Keep the names of calendars and events, which the engine makes, for them."""
+        if isinstance(self.resource_id, str) and RESERVED_NAME.fullmatch(self.resource_id):
+            return [Fault("/resource_id", "reserved_name", "resource_id is a name that calendars or events have")]
+        return []
 
 
 class ResourceChange(Body, frozen=True):
@@ -199,12 +207,13 @@ class BookingBody(Struct, kw_only=True):
     time_zone to summary  of a series. ``occurrences`` counts those that stand, of an infinite series as far as they
                     are stored, which is ``stored_until``.
     skipped, warnings  what was left out, and what was passed over, when the series was made.
+    slot_id, event_id, host_id  of a seat: what it is a seat of, and who offers that. An event may have no times.
     """
 
     booking_id: UUID
     resource_id: str
-    start_time: str
-    end_time: str
+    start_time: str | None
+    end_time: str | None
     recurrence_rule: str | None = None
     status: str
     places: int
@@ -228,6 +237,9 @@ class BookingBody(Struct, kw_only=True):
     summary: str | UnsetType = UNSET
     skipped: list[SkippedBody] | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    slot_id: UUID | UnsetType = UNSET
+    event_id: UUID | UnsetType = UNSET
+    host_id: str | UnsetType = UNSET
 
 
 class OccurrenceBody(Struct, kw_only=True):
@@ -296,10 +308,11 @@ class RestoredBody(Struct, kw_only=True):
 
 
 class SlotBody(Struct, kw_only=True):
-    """A free time."""
+    """A free time. ``slot_id`` where it is a host's slot."""
 
     start_time: str
     end_time: str
+    slot_id: UUID | UnsetType = UNSET
 
 
 class QueuedBody(Struct, kw_only=True):
@@ -319,6 +332,26 @@ class RequestBody(Struct, kw_only=True):
     status: str
     position: int
     outcome: Any
+
+
+class KeyBody(Struct, kw_only=True, omit_defaults=True):
+    """A public key (RFC 7517). ``kid`` is its thumbprint (RFC 7638); the other members depend on ``kty``."""
+
+    kty: str
+    kid: str
+    use: str
+    alg: str
+    crv: str | UnsetType = UNSET
+    x: str | UnsetType = UNSET
+    y: str | UnsetType = UNSET
+    n: str | UnsetType = UNSET
+    e: str | UnsetType = UNSET
+
+
+class KeySetBody(Struct, kw_only=True):
+    """Public keys (RFC 7517, section 5)."""
+
+    keys: list[KeyBody]
 
 
 class LedgerItem(Struct, kw_only=True):
@@ -359,6 +392,9 @@ class ProblemBody(Struct, kw_only=True):
     conflicts: list[ClashBody] | UnsetType = UNSET
     clashing_occurrences: int | UnsetType = UNSET
     next_available_slots: list[SlotBody] | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
+    count: int | UnsetType = UNSET
+    limit: int | UnsetType = UNSET
     retry_after_s: int | UnsetType = UNSET
 
 

@@ -9,8 +9,9 @@ from litestar import Controller, delete, get, post, put
 from msgspec import UNSET
 
 from api import operations
+from api.access import caller_of, check_cancel, check_change, check_read
 from api.bodies import CANCELLATION, NEW_BOOKING, NEW_TIMES, NewBooking
-from api.calendars import calendar_answer, calendar_id
+from api.calendars import SUFFIX, calendar_id, show_calendar
 from api.callers import Headers, idempotency_key, matches, read_headers, wished_version
 from api.deciding import bring, bring_home
 from api.fields import in_utc
@@ -20,13 +21,16 @@ from api.outcomes import etag
 from api.parts import parts_of
 from api.problems import Problem
 from api.recurrence import asked_for, checked, places_of, series_command, zone_of
+from api.seats import asks_for_seat, book_seat
 from api.series_views import series_body
 from api.views import booking_body
 from engine.commands import Book, Cancel, CancelOccurrence, CancelSeries, Command, MoveOccurrence, Reschedule
 from engine.errors import NotFound
+from engine.store.audit import Action
 from engine.store.bookings import Booking, Home, SeriesBooking, find_booking, find_series_booking
 from engine.store.pools import READ_TIMEOUT_S, Connection
 from engine.store.reading import ask
+from engine.store.resources import ResourceHome
 
 
 class BookingController(Controller):
@@ -36,23 +40,33 @@ class BookingController(Controller):
 
     @post(opt={"operation": operations.BOOK})
     async def book(self, request: Call) -> Answer:
-        """Book a time, or with a rule a series of times: join the resource's queue, and wait for the outcome."""
+        """Book a time, or with a rule a series of times, or a seat: join the queue, and wait for the outcome."""
         headers = read_headers(request.scope["headers"])
-        body = NEW_BOOKING.decode(await read_json(request, headers))
+        raw = await read_json(request, headers)
+        if asks_for_seat(raw):
+            return await book_seat(request, headers, raw)
+        body = NEW_BOOKING.decode(raw)
         key = idempotency_key(headers)
-        resource = await parts_of(request).routes.resource(body.resource_id)
+        resource = _bookable(request, await parts_of(request).routes.resource_home(body.resource_id), body.resource_id)
         if body.recurring:
             return await _book_series(request, headers, body, resource=resource, key=key)
         command = Book(in_utc(body.start_time), in_utc(body.end_time), places_of(body))
         return await bring(request, headers, command, resource=resource, resource_id=body.resource_id, key=key)
 
-    @get("/{booking_id:str}", opt={"operation": operations.READ_BOOKING})
+    @get(
+        "/{booking_id:str}",
+        opt={
+            "operation": operations.READ_BOOKING,
+            "suffixes": {SUFFIX: (show_calendar, operations.READ_CALENDAR)},
+        },
+    )
     async def show_booking(self, request: Call) -> Answer:
-        """Read a booking as it stands: a single one, a series, or an occurrence. With .ics behind its id: iCalendar."""
+        """Read a booking as it stands: a single one, a series, or an occurrence."""
         if (exported := calendar_id(request)) is not None:
-            return await calendar_answer(request, exported)
+            return await show_calendar(request, exported)
         headers = read_headers(request.scope["headers"])
         booking_id = uuid_segment(request, "booking_id")
+        check_read(caller_of(request), booking_id, await parts_of(request).routes.home(booking_id))
         found = await ask(
             parts_of(request).primary, lambda connection: _find(connection, booking_id), within_s=READ_TIMEOUT_S
         )
@@ -88,8 +102,19 @@ class BookingController(Controller):
         body = NEW_TIMES.decode(await read_json(request, headers))
         if_version, key = wished_version(headers), idempotency_key(headers)
         home = await parts_of(request).routes.home(booking_id)
+        check_change(caller_of(request), booking_id, home)
         command = _move(booking_id, home, in_utc(body.start_time), in_utc(body.end_time), if_version=if_version)
-        return await bring_home(request, headers, command, home=home, key=key)
+        act = Action.CHANGE_FOR_ANOTHER
+        return await bring_home(request, headers, command, home=home, key=key, act=act, booking=booking_id)
+
+
+def _bookable(call: Call, home: ResourceHome, resource_id: str) -> int:
+    """The number of a resource of which somebody may book time: of a calendar only whose it is, of an event nobody."""
+    if home.kind == "event":
+        raise NotFound("resource", resource_id)
+    if home.kind == "calendar" and home.owner != caller_of(call).name:
+        raise Problem("not_yours", "Only its host books time of a calendar; everyone else books the host's slots.")
+    return home.resource
 
 
 async def _book_series(call: Call, headers: Headers, body: NewBooking, *, resource: int, key: str | None) -> Answer:
@@ -125,7 +150,10 @@ def _grows(found: Booking | SeriesBooking) -> bool:
 async def _cancel(call: Call, headers: Headers, booking_id: UUID, reason: str | None) -> Answer:
     if_version, key = wished_version(headers), idempotency_key(headers)
     home = await parts_of(call).routes.home(booking_id)
-    return await bring_home(call, headers, _cancellation(booking_id, home, reason, if_version), home=home, key=key)
+    check_cancel(caller_of(call), booking_id, home)
+    command = _cancellation(booking_id, home, reason, if_version)
+    act = Action.CANCEL_FOR_ANOTHER
+    return await bring_home(call, headers, command, home=home, key=key, act=act, booking=booking_id)
 
 
 def _cancellation(booking_id: UUID, home: Home, reason: str | None, if_version: int | None) -> Command:
@@ -137,6 +165,8 @@ def _cancellation(booking_id: UUID, home: Home, reason: str | None, if_version: 
 
 
 def _move(booking_id: UUID, home: Home, start_time: datetime, end_time: datetime, *, if_version: int | None) -> Command:
+    if home.slot is not None:
+        raise Problem("not_reschedulable", "A seat has the time of its slot or event; cancel it, and book another.")
     if home.series is None:
         return Reschedule(booking_id, start_time, end_time, if_version)
     if home.occurrence is None:

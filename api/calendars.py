@@ -6,6 +6,7 @@ import asyncio
 from hashlib import blake2b
 from uuid import UUID
 
+from api.access import caller_of, check_read
 from api.calendar_text import calendar_text
 from api.callers import matches, read_headers
 from api.decode import BadRequest
@@ -40,11 +41,9 @@ def calendar_id(call: Call) -> UUID | None:
     return booking_id
 
 
-async def calendar_answer(call: Call, booking_id: UUID) -> Answer:
-    """Answer with a booking, an occurrence or a series as iCalendar, or 304 where the caller has it.
-
-    Raises NotFound where there is nothing of that id.
-    """
+async def show_calendar(call: Call, booking_id: UUID) -> Answer:
+    """Read a booking as iCalendar: a single one, an occurrence, or a series with its rule and exceptions."""
+    check_read(caller_of(call), booking_id, await parts_of(call).routes.home(booking_id))
     found = await ask(
         parts_of(call).primary,
         lambda connection: find_for_calendar(connection, booking_id),

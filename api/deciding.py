@@ -8,21 +8,36 @@ from __future__ import annotations
 
 import logging
 from hashlib import blake2b
+from uuid import UUID
 
 import msgspec
 
-from api.access import caller_of
+from api.access import Caller, caller_of
+from api.audit import act_of, note
 from api.bodies import QueuedBody
 from api.callers import Headers, Patience, patience, request_tag, tag_request
 from api.http import Answer, Call, HeaderPairs, json_answer
 from api.languages import language_of
-from api.outcomes import answer_with, result_of
+from api.outcomes import Asked, answer_with, result_of
 from api.parts import Parts, parts_of
 from api.problems import Problem
 from api.views import queued_body, request_address
-from engine.commands import Command, Outcome, Queued, Reason, Request
+from engine.commands import (
+    Book,
+    BookSeat,
+    BookSeries,
+    Cancel,
+    Command,
+    Limits,
+    Outcome,
+    Queued,
+    Reason,
+    Request,
+)
+from engine.config import Config
 from engine.errors import Unavailable
 from engine.identifiers import uuid7
+from engine.store.audit import Action
 from engine.store.bookings import Home
 from engine.store.outcomes import outcomes_by_ticket
 from engine.store.pools import READ_TIMEOUT_S
@@ -31,6 +46,8 @@ from engine.store.reading import ask
 logger = logging.getLogger(__name__)
 
 REPLAYED = (b"idempotency-replayed", b"true")
+LIMITED = (Book, BookSeries, BookSeat, Cancel)
+"""Commands that are held to the limits of a person."""
 _canonical = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 
 
@@ -48,21 +65,30 @@ async def bring(
     resource_id: str,
     key: str | None,
     wish: object = None,
+    limited: bool = True,
+    audited: tuple[Action, str] | None = None,
 ) -> Answer:
     """Bring a command to its resource's queue, wait as long as the caller wishes, and answer.
 
-    key   the caller's idempotency key; it was read before anything was looked up.
-    wish  what the caller asked for, where the command has more in it than that.
+    key      the caller's idempotency key; it was read before anything was looked up.
+    wish     what the caller asked for, where the command has more in it than that.
+    limited  whether it concerns the caller's own bookings, so that the limits of a person hold for it.
+    audited  the act that it is, and what it is done to; None: it need not be noted.
     """
     parts = parts_of(call)
     hashed = body_hash(call, (resource, command if wish is None else wish))
-    request = Request(uuid7(), resource, caller_of(call).name, key, hashed, command)
+    caller = caller_of(call)
+    limits = limits_of(caller, parts.config) if limited and isinstance(command, LIMITED) else None
+    asked = Asked(command, caller.name, many=wish is not None)
+    request = Request(uuid7(), resource, caller.name, key, hashed, command, limits)
     tag_request(call.scope, headers, request.request_id)
     kept = None if key is None else await _kept_outcome(parts, request)
     if kept is not None:
-        return await _decided(parts, kept, resource_id, command, headers=headers, extra=[REPLAYED])
+        return await _decided(parts, kept, resource_id, asked, headers=headers, extra=[REPLAYED])
+    if audited is not None:
+        await note(call, act_of(call, *audited))
     waits = patience(headers, parts.config.wait_s)
-    found = await parts.intake.decide(request, wait_s=waits.wait_s)
+    found = await parts.intake.decide(request, wait_s=waits.wait_s, count=parts.rates.of_command(call))
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("answered", extra=_traces(found, resource_id, request_tag(call.scope)))
     extra: list[tuple[bytes, bytes]] = []
@@ -70,13 +96,37 @@ async def bring(
         extra.append(REPLAYED)
     if isinstance(found, Queued):
         return queued_answer(found, [*extra, *_applied(waits)])
-    return await _decided(parts, found, resource_id, command, headers=headers, extra=extra)
+    return await _decided(parts, found, resource_id, asked, headers=headers, extra=extra)
 
 
-async def bring_home(call: Call, headers: Headers, command: Command, *, home: Home, key: str | None) -> Answer:
-    """Bring a command about a booking, a series or an occurrence to the queue of its resource."""
+def limits_of(caller: Caller, config: Config) -> Limits | None:
+    """What a caller is held to. None: nothing, as nobody is known in open mode, and operators are not limited."""
+    if caller.person is None or caller.operates:
+        return None
+    return Limits(
+        config.max_active_bookings or None, config.max_bookings_with_host or None, config.cancel_notice_minutes * 60_000
+    )
+
+
+async def bring_home(
+    call: Call, headers: Headers, command: Command, *, home: Home, key: str | None, act: Action, booking: UUID
+) -> Answer:
+    """Bring a command about a booking, a series or an occurrence to the queue of its resource.
+
+    act, booking  what is noted where the booking is another's.
+    """
     resource_id = await parts_of(call).routes.resource_id(home.resource)
-    return await bring(call, headers, command, resource=home.resource, resource_id=resource_id, key=key)
+    own = home.caller == caller_of(call).name
+    return await bring(
+        call,
+        headers,
+        command,
+        resource=home.resource,
+        resource_id=resource_id,
+        key=key,
+        limited=own,
+        audited=None if own else (act, str(booking)),
+    )
 
 
 def _traces(found: Outcome | Queued, resource_id: str, tag: str) -> dict[str, object]:
@@ -107,7 +157,7 @@ def _applied(waits: Patience) -> HeaderPairs:
 
 
 async def _decided(
-    parts: Parts, outcome: Outcome, resource_id: str, command: Command, *, headers: Headers, extra: HeaderPairs
+    parts: Parts, outcome: Outcome, resource_id: str, asked: Asked, *, headers: Headers, extra: HeaderPairs
 ) -> Answer:
     """Answer with an outcome. Where it stands but cannot be shown now, answer with its address.
 
@@ -116,7 +166,7 @@ async def _decided(
     """
     language = language_of(headers.get(b"accept-language"))
     try:
-        result = await result_of(parts, outcome, resource_id, command, language=language)
+        result = await result_of(parts, outcome, resource_id, asked, language=language)
     except Unavailable:
         return decided_answer(outcome, extra)
     return answer_with(result, outcome, resource_id, extra)

@@ -14,11 +14,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Generic, TypeVar, get_args
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET
 
-from api.fields import FIRST_YEAR, LAST_YEAR, Fault, FieldError, Kind, RuleWords, TimeZone
+from api.fields import FIRST_YEAR, LAST_YEAR, Fault, FieldError, Kind, NarrowText
 
 LONGEST_NUMBER = 20
 """Digits of a number; none of ours has more, and longer ones take Python a while."""
@@ -61,7 +62,7 @@ class Shape(Generic[T]):
         self._decoder = msgspec.json.Decoder(body)
         self._fields = msgspec.structs.fields(body)
         self._kinds = {field.name: _kind_of(field.type) for field in self._fields}
-        self._unsure = [name for name, kind in self._kinds.items() if isinstance(kind, TimeZone | RuleWords)]
+        self._unsure = [name for name, kind in self._kinds.items() if isinstance(kind, NarrowText)]
 
     def decode(self, raw: bytes) -> T:
         """Decode the JSON of a body.
@@ -92,6 +93,8 @@ class Shape(Generic[T]):
             elif isinstance(value, datetime):
                 if not FIRST_YEAR < value.year < LAST_YEAR:
                     return False
+                quotes += 4
+            elif isinstance(value, UUID):
                 quotes += 4
             else:
                 quotes += 2

@@ -22,6 +22,7 @@ from api.callers import Headers, request_tag
 from api.decode import BadRequest
 from api.fields import Fault, FieldError, PublicName
 from api.problems import Problem
+from api.rate_fields import rate_fields
 from engine.errors import NotFound
 
 LARGEST_BODY = 1_048_576
@@ -58,8 +59,8 @@ class Answer:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI brings it
-        """Send it, with the id of the request."""
-        headers = [*self.headers, (REQUEST_TAG, request_tag(scope).encode())]
+        """Send it, with the id of the request, and with what is left of the rates that it counted against."""
+        headers = [*self.headers, (REQUEST_TAG, request_tag(scope).encode()), *rate_fields(scope)]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 

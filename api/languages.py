@@ -43,6 +43,7 @@ class Words:
     month_date    days of one month: ``days`` of the form ``day_of_month``.
     date          a day with its year.
     only          before what chooses among the days.
+    weeks_from    on which weekday weeks begin, where that is not Monday and makes a difference.
     """
 
     each: Mapping[Frequency, str]
@@ -72,6 +73,7 @@ class Words:
     day_of_month: str
     date: str
     only: str
+    weeks_from: str
     until: str
     times: Numbered
     more_dates: Numbered
@@ -148,6 +150,7 @@ LANGUAGES: dict[str, Words] = {
         day_of_month="{number}",
         date="{number} {month} {year}",
         only="only {what}",
+        weeks_from="weeks starting on {weekday}",
         until="until {date}",
         times=("once", "{count} times"),
         more_dates=("and on 1 more date", "and on {count} more dates"),
@@ -203,6 +206,7 @@ LANGUAGES: dict[str, Words] = {
         day_of_month="{number}.",
         date="{number}. {month} {year}",
         only="nur {what}",
+        weeks_from="Wochen ab {weekday}",
         until="bis {date}",
         times=("einmal", "{count}-mal"),
         more_dates=("und an 1 weiteren Termin", "und an {count} weiteren Terminen"),
@@ -259,6 +263,7 @@ LANGUAGES: dict[str, Words] = {
         day_of_month="le {number}",
         date="{number} {month} {year}",
         only="seulement {what}",
+        weeks_from="semaines à partir du {weekday}",
         until="jusqu'au {date}",
         times=("1 fois", "{count} fois"),
         more_dates=("et à 1 autre date", "et à {count} autres dates"),
@@ -315,6 +320,7 @@ LANGUAGES: dict[str, Words] = {
         day_of_month="el {number}",
         date="{number} de {month} de {year}",
         only="solo {what}",
+        weeks_from="semanas a partir del {weekday}",
         until="hasta el {date}",
         times=("una vez", "{count} veces"),
         more_dates=("y en 1 fecha más", "y en {count} fechas más"),

@@ -13,6 +13,7 @@ from litestar import Controller, delete, get, post, put
 from msgspec import UNSET
 
 from api import operations
+from api.access import caller_of, check_cancel, check_change, check_read
 from api.bodies import DEFAULT_LIMIT, OCCURRENCE_QUERY, OCCURRENCE_TIMES, OccurrencePage
 from api.callers import idempotency_key, read_headers, wished_version
 from api.deciding import bring_home
@@ -27,6 +28,7 @@ from engine.commands import CancelOccurrence, MoveOccurrence, RestoreOccurrence,
 from engine.occurrences import Place, read_occurrences
 from engine.rules.recurrence import start_of
 from engine.rules.recurrence_check import LAST_YEAR
+from engine.store.audit import Action
 from engine.store.bookings import Home
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -44,6 +46,7 @@ class OccurrenceController(Controller):
         after = None if query.cursor is UNSET else _read_cursor(query.cursor)
         limit = DEFAULT_LIMIT if query.limit is UNSET else query.limit
         series, home = await _home(request)
+        check_read(caller_of(request), series, home)
         assert home.time_zone is not None, "a series has one"
         start, end = query.window(home.time_zone)
         found = await read_occurrences(
@@ -60,8 +63,10 @@ class OccurrenceController(Controller):
         occurrence = _occurrence(request)
         if_version, key = wished_version(headers), idempotency_key(headers)
         series, home = await _home(request)
+        check_cancel(caller_of(request), series, home)
         command = CancelOccurrence(series, occurrence, if_version=if_version)
-        return await bring_home(request, headers, command, home=home, key=key)
+        act = Action.CANCEL_FOR_ANOTHER
+        return await bring_home(request, headers, command, home=home, key=key, act=act, booking=series)
 
     @post("/{start:str}/restore", status_code=200, opt={"operation": operations.RESTORE_OCCURRENCE})
     async def restore_occurrence(self, request: Call) -> Answer:
@@ -70,8 +75,10 @@ class OccurrenceController(Controller):
         occurrence = _occurrence(request)
         if_version, key = wished_version(headers), idempotency_key(headers)
         series, home = await _home(request)
+        check_change(caller_of(request), series, home)
         command = RestoreOccurrence(series, occurrence, if_version)
-        return await bring_home(request, headers, command, home=home, key=key)
+        act = Action.CHANGE_FOR_ANOTHER
+        return await bring_home(request, headers, command, home=home, key=key, act=act, booking=series)
 
     @put("/{start:str}", opt={"operation": operations.MOVE_OCCURRENCE})
     async def move_occurrence(self, request: Call) -> Answer:
@@ -81,10 +88,12 @@ class OccurrenceController(Controller):
         body = OCCURRENCE_TIMES.decode(await read_json(request, headers))
         if_version, key = wished_version(headers), idempotency_key(headers)
         series, home = await _home(request)
+        check_change(caller_of(request), series, home)
         scope = Scope.THIS if body.scope is UNSET else Scope(body.scope)
         start_time, end_time = in_utc(body.start_time), in_utc(body.end_time)
         command = MoveOccurrence(series, occurrence, start_time, end_time, scope, if_version)
-        return await bring_home(request, headers, command, home=home, key=key)
+        act = Action.CHANGE_FOR_ANOTHER
+        return await bring_home(request, headers, command, home=home, key=key, act=act, booking=series)
 
 
 async def _home(call: Call) -> tuple[UUID, Home]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,15 @@ from msgspec import Struct
 from api.bodies import BookingBody, encode, instant_out
 from api.http import JSON, PROBLEM_JSON, Answer, HeaderPairs, seen_header
 from api.languages import DEFAULT_LANGUAGE
+from api.offer_bodies import OfferedSlotBody
+from api.offer_views import (
+    event_body,
+    made_seat_body,
+    open_slot_bodies,
+    published_body,
+    slot_body,
+    slot_rule_body,
+)
 from api.parts import Parts
 from api.problems import Problem, conflict
 from api.series_views import (
@@ -30,13 +39,16 @@ from api.views import (
     resource_body,
     slot_bodies,
 )
-from engine.commands import Book, Command, Outcome, Reason, Status
-from engine.store import bookings, ledger, resources
+from engine.commands import Book, BookSeat, Command, Outcome, Reason, Status
+from engine.store import bookings, ledger, offers, resources
 from engine.store.bookings import Booking, SeriesBooking
+from engine.store.offers import Offering
 from engine.store.pools import READ_TIMEOUT_S
 from engine.store.reading import ask
 
 CREATED, OK = 201, 200
+OF_OFFERS = frozenset({"publish_slots", "cancel_slot", "cancel_slot_rule", "book_seat", "change_event"})
+"""Kinds of commands about slots and events."""
 FOR_ONE_TIME = frozenset({"book", "reschedule"})
 """Kinds of commands that wish for one time, and not for that of an occurrence."""
 
@@ -50,27 +62,43 @@ class Result:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
+@dataclass(slots=True, frozen=True)
+class Asked:
+    """What was asked, and by whom, where that is at hand.
+
+    many  several things were asked for, whatever came of it.
+    """
+
+    command: Command
+    caller: str
+    many: bool = False
+
+    @property
+    def holder(self) -> str:
+        """Whose the booking was to be."""
+        return (isinstance(self.command, BookSeat) and self.command.person) or self.caller
+
+
 async def result_of(
     parts: Parts,
     outcome: Outcome,
     resource_id: str,
-    command: Command | None = None,
+    asked: Asked | None = None,
     *,
     language: str = DEFAULT_LANGUAGE,
 ) -> Result:
     """Say what a decided command is answered with.
 
-    command   what was asked, where it is at hand; otherwise the ledger is asked.
+    asked     what was asked, where it is at hand; otherwise the ledger is asked.
     language  of what is written for people: the summaries of series.
     """
     match outcome.status:
+        case Status.CONFIRMED if outcome.kind in OF_OFFERS:
+            return await _offer_confirmed(parts, outcome, many=asked is not None and asked.many)
         case Status.CONFIRMED:
             return await _confirmed(parts, outcome, resource_id, language)
-        case Status.REFUSED if outcome.reason is Reason.CONFLICT:
-            return _problem(outcome, await _conflict(parts, outcome, command))
         case Status.REFUSED:
-            assert outcome.reason is not None
-            return _problem(outcome, Problem(outcome.reason))
+            return _problem(outcome, await _refused(parts, outcome, asked))
         case Status.WITHDRAWN:
             return _problem(outcome, Problem("withdrawn"))
         case Status.FAILED:
@@ -113,6 +141,47 @@ async def _confirmed(parts: Parts, outcome: Outcome, resource_id: str, language:
             return _made(outcome, made_booking_body(outcome, resource_id))
 
 
+async def _offer_confirmed(parts: Parts, outcome: Outcome, *, many: bool) -> Result:
+    """Show the slots, rule, event or seat that a command made or changed."""
+    subject, made = outcome.subject, outcome.booking
+    match outcome.kind:
+        case "publish_slots" if many or made is None:
+            return Result(CREATED, published_body(outcome))
+        case "publish_slots" | "cancel_slot":
+            assert made is not None, "one slot"
+            body = slot_body(await _offering(parts, made.booking))
+            return _published(body) if outcome.kind == "publish_slots" else Result(OK, body)
+        case "cancel_slot_rule":
+            assert subject is not None
+            rule = await ask(
+                parts.primary, lambda connection: offers.find_slot_rule(connection, subject), within_s=READ_TIMEOUT_S
+            )
+            assert rule is not None, "an outcome names a rule that does not exist"
+            return Result(OK, slot_rule_body(rule))
+        case "change_event":
+            assert subject is not None
+            event = await _offering(parts, subject)
+            return Result(OK, event_body(event), [etag(event.version)])
+    assert subject is not None, "a seat is of something"
+    return _seat(outcome, made_seat_body(outcome, await parts.routes.offer(subject)))
+
+
+def _seat(outcome: Outcome, body: BookingBody) -> Result:
+    headers = [] if outcome.repeated else [etag(1)]
+    return Result(CREATED, body, [(b"location", f"/api/v1/bookings/{body.booking_id}".encode()), *headers])
+
+
+def _published(body: OfferedSlotBody) -> Result:
+    return Result(CREATED, body, [(b"location", f"/api/v1/slots/{body.slot_id}".encode())])
+
+
+async def _offering(parts: Parts, slot: UUID) -> Offering:
+    """A slot or event as it is now, which may be later than the command."""
+    found = await ask(parts.primary, lambda connection: offers.find_offering(connection, slot), within_s=READ_TIMEOUT_S)
+    assert found is not None, "an outcome names a slot or event that does not exist"
+    return found
+
+
 def _made(outcome: Outcome, body: BookingBody) -> Result:
     """Show what a command made: at an address of its own, unless it takes the place of something."""
     headers = [] if outcome.repeated else [etag(1)]
@@ -128,13 +197,15 @@ def _is_of_one(outcome: Outcome) -> bool:
 
 async def _cancelled(parts: Parts, outcome: Outcome) -> Result:
     """Show the booking as it ended: what is cancelled does not change any more."""
-    booking = await _booking_of(parts, outcome)
+    assert outcome.booking is not None
+    booking = await _booking_of(parts, outcome.booking.booking)
     return Result(OK, booking_body(booking), [etag(booking.version)])
 
 
 async def _occurrence_cancelled(parts: Parts, outcome: Outcome) -> Result:
     """Show the occurrence as it ended: restored, it has a row of its own."""
-    booking = await _booking_of(parts, outcome)
+    assert outcome.booking is not None
+    booking = await _booking_of(parts, outcome.booking.booking)
     body = msgspec.structs.replace(booking_body(booking), cancelled_date=instant_out(named_occurrence(outcome)))
     return Result(OK, body, [etag(booking.version)])
 
@@ -153,11 +224,9 @@ async def _occurrence_moved(parts: Parts, outcome: Outcome, resource_id: str) ->
     return Result(OK, moved_occurrence_body(outcome, resource_id, rule.text if rule else None))
 
 
-async def _booking_of(parts: Parts, outcome: Outcome) -> Booking:
-    view = outcome.booking
-    assert view is not None
+async def _booking_of(parts: Parts, booking_id: UUID) -> Booking:
     booking = await ask(
-        parts.primary, lambda connection: bookings.find_booking(connection, view.booking), within_s=READ_TIMEOUT_S
+        parts.primary, lambda connection: bookings.find_booking(connection, booking_id), within_s=READ_TIMEOUT_S
     )
     assert booking is not None, "an outcome names a booking that does not exist"
     return booking
@@ -180,6 +249,47 @@ async def _updated(parts: Parts, resource_id: str) -> Result:
     return Result(OK, resource_body(resource), [etag(resource.version)])
 
 
+async def _refused(parts: Parts, outcome: Outcome, asked: Asked | None) -> Problem:
+    """Say why a command was refused, and what helps."""
+    reason = outcome.reason
+    assert reason is not None
+    match reason:
+        case Reason.CONFLICT:
+            return await _conflict(parts, outcome, asked.command if asked is not None else None)
+        case Reason.MAX_ACTIVE_BOOKINGS | Reason.MAX_BOOKINGS_WITH_HOST:
+            return Problem(reason, rule=reason.value, count=outcome.counted, limit=outcome.counted_limit)
+        case Reason.TOO_LATE_TO_CANCEL:
+            return await _too_late(parts, outcome)
+        case Reason.NO_SEATS_LEFT | Reason.ALREADY_BOOKED if outcome.kind == "book_seat":
+            return await _no_seat(parts, outcome, reason, asked)
+    return Problem(reason)
+
+
+async def _no_seat(parts: Parts, outcome: Outcome, reason: Reason, asked: Asked | None) -> Problem:
+    """Nobody can have a seat, or not this person. The next slots of the same host are advice."""
+    assert outcome.subject is not None, "a seat is of something"
+    home = await parts.routes.offer(outcome.subject)
+    if not home.is_event and reason is Reason.ALREADY_BOOKED:
+        return Problem(reason)
+    if not home.is_event:
+        found = await parts.suggestions.next_open_slots(home.resource, outcome.subject)
+        return Problem(reason, has_conflict=True, next_available_slots=open_slot_bodies(found))
+    if reason is Reason.NO_SEATS_LEFT:
+        return Problem(reason, f"No available seats for event {outcome.subject}")
+    who = f"User {asked.holder}" if asked is not None else "This user"
+    return Problem(reason, f"{who} already booked for event {outcome.subject}")
+
+
+async def _too_late(parts: Parts, outcome: Outcome) -> Problem:
+    """How many minutes were left when it was decided, and how many there must be."""
+    assert outcome.subject is not None, "a booking was to be cancelled"
+    booking = await _booking_of(parts, outcome.subject)
+    left = max(booking.start_time - outcome.decided_at, timedelta()) // timedelta(minutes=1)
+    limit = parts.config.cancel_notice_minutes
+    detail = f"{left:,} minutes before it begins; until {limit:,} minutes before, it could have been cancelled."
+    return Problem(Reason.TOO_LATE_TO_CANCEL, detail, rule="cancel_notice_minutes", count=left, limit=limit)
+
+
 def _problem(outcome: Outcome, problem: Problem) -> Result:
     return Result(problem.status, problem.body(request_address(outcome.request_id)))
 
@@ -199,7 +309,7 @@ async def _next_slots(parts: Parts, outcome: Outcome, command: Command | None) -
         start, end, places = await _wished(parts, outcome, command)
         return await parts.suggestions.next_slots(outcome.resource, start, end - start, places)
     recurrence = outcome.detail.recurrence if outcome.detail else None
-    if recurrence is None:  # an occurrence is restored where it was, or nowhere
+    if recurrence is None or outcome.kind == "publish_slots":  # where it was, or where the host wants it, or nowhere
         return []
     _, _, places = await _wished(parts, outcome, command)
     return await parts.suggestions.next_series_starts(outcome.resource, recurrence, places)

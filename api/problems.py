@@ -15,7 +15,16 @@ from api.bodies import ClashBody, ProblemBody, SlotBody
 from api.decode import BadRequest, UnreadableBody
 from api.fields import Fault
 from engine.commands import Reason
-from engine.errors import EngineError, NotFound, NotPromised, QueueFull, StorageFull, TooManyWaiting, Unavailable
+from engine.errors import (
+    EngineError,
+    NotFound,
+    NotPromised,
+    OverRate,
+    QueueFull,
+    StorageFull,
+    TooManyWaiting,
+    Unavailable,
+)
 from engine.rules.recurrence_rule import RuleError, RuleFault
 
 PROBLEMS: dict[str, tuple[int, str]] = {
@@ -28,9 +37,24 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "instant_too_fine": (400, "An instant is finer than a millisecond"),
     "unknown_time_zone": (400, "The time zone does not exist"),
     "invalid_idempotency_key": (400, "The idempotency key is not valid"),
+    # whoever asks: who they are, and what they may do
+    "sign_in_required": (401, "Nobody is signed in"),
+    "invalid_token": (401, "The token or key is not good"),
+    "wrong_credentials": (401, "E-mail or password is wrong"),
+    "role_required": (403, "It takes another role"),
+    "scope_missing": (403, "The API key is not for this"),
+    "not_yours": (403, "It belongs to someone else"),
+    "untrusted_proxy": (403, "X-User-Id comes from an address that is not trusted"),
+    "operator_code_invalid": (403, "The operator code is not good"),
+    "user_unknown": (404, "The user does not exist"),
+    "api_key_unknown": (404, "The API key does not exist"),
+    "email_taken": (409, "The e-mail address has an account"),
+    "too_many_api_keys": (409, "There are as many API keys as may be"),
     "resource_unknown": (404, "The resource does not exist"),
     "booking_unknown": (404, "The booking does not exist"),
     "request_unknown": (404, "The request is not known"),
+    "not_decided": (404, "The request is not decided yet"),
+    "no_ledger_key": (404, "Nothing is signed here"),
     "not_found": (404, "There is nothing at this address"),
     "method_not_allowed": (405, "The address does not take this method"),
     "body_too_large": (413, "The body is too large"),
@@ -47,6 +71,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "resource_exists": (409, "The resource exists"),
     "withdrawn": (409, "The request was withdrawn"),
     "failed": (500, "The request could not be decided"),
+    # too many requests: nothing was kept
+    "rate_limited": (429, "Too many requests"),
     # trouble: no outcome is known
     "internal_error": (500, "Something went wrong"),
     Unavailable.code: (503, "The engine does not answer"),
@@ -69,10 +95,32 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     Reason.OCCURRENCE_CANCELLED: (409, "The occurrence is cancelled"),
     Reason.RULE_CANNOT_MOVE: (409, "No rule gives the moved occurrences"),
     Reason.SERIES_OVERLAPS_ITSELF: (422, "The series overlaps itself"),
+    Reason.TOO_MANY_SERIES: (409, "The resource has too many series without end"),
+    # slots, events and seats
+    "slot_unknown": (404, "The slot does not exist"),
+    "slot_rule_unknown": (404, "The rule does not exist"),
+    "event_unknown": (404, "The event does not exist"),
+    "own_slot": (400, "The slot is your own"),
+    "too_many_slots": (422, "Too many slots"),
+    Reason.SLOT_CANCELLED: (409, "The slot was taken back"),
+    Reason.SLOT_BOOKED: (409, "The slot is booked"),
+    Reason.TOO_LATE_TO_CANCEL: (400, "It is too late to cancel"),
+    Reason.ALREADY_BOOKED: (409, "The person has a seat already"),
+    Reason.NO_SEATS_LEFT: (409, "No seat is left"),
+    Reason.MAX_ACTIVE_BOOKINGS: (409, "Too many active bookings"),
+    Reason.MAX_BOOKINGS_WITH_HOST: (409, "Too many bookings with the host"),
 }
 """Code -> (status, title)."""
 
 DETAILS: dict[str, str] = {
+    "sign_in_required": "Send the access_token of a log-in, or an API key: Authorization: Bearer …",
+    "invalid_token": "What was sent is none of ours, has ended, or was revoked. Log in again.",
+    "wrong_credentials": "There is no account with this e-mail address and password.",
+    "untrusted_proxy": "X-User-Id counts only where FIRSTCOME_TRUSTED_PROXIES names the address that it comes from.",
+    "operator_code_invalid": "Operators sign up with this installation's one-time code, and this is not it, or it was "
+    "used. firstcome operator-code makes another.",
+    "email_taken": "There is an account with this e-mail address; log in with it.",
+    "too_many_api_keys": "End one that is not needed before making another.",
     Reason.KEY_REUSED: "This Idempotency-Key was used before, with another request.",
     Reason.ALREADY_CANCELLED: "A cancelled booking cannot be rescheduled.",
     Reason.ALREADY_RESCHEDULED: "This booking was rescheduled; the one that rescheduled_to names can be changed.",
@@ -81,6 +129,8 @@ DETAILS: dict[str, str] = {
     Reason.PLACES_EXCEED_CAPACITY: "The resource does not have that many places at all.",
     Reason.CONFLICT: "This time slot was just booked by another user, or too few of its places are left.",
     Reason.CAPACITY_BELOW_TAKEN: "At some instant from now on, more places are taken than the new capacity has.",
+    "not_decided": "The request waits in its queue; there is a receipt once it is decided.",
+    "no_ledger_key": "This installation has no key to sign with, so it gives no receipts.",
     "withdrawn": "The request was withdrawn before it was decided.",
     "failed": "The engine gave up on this request after several tries. It has no effect.",
     Unavailable.code: (
@@ -102,6 +152,15 @@ DETAILS: dict[str, str] = {
     Reason.OCCURRENCE_CANCELLED: "A cancelled occurrence cannot be moved; restore it first.",
     Reason.RULE_CANNOT_MOVE: "No recurrence rule gives exactly the moved occurrences of this series.",
     Reason.SERIES_OVERLAPS_ITSELF: "Occurrences of the series would overlap each other.",
+    Reason.TOO_MANY_SERIES: "As many series without end stand on this resource as may; give this one an end.",
+    "own_slot": "A host cannot book their own slot.",
+    Reason.SLOT_CANCELLED: "The host took the slot back.",
+    Reason.SLOT_BOOKED: "Seats of the slot are taken. Once their bookings are cancelled it can be taken back.",
+    Reason.TOO_LATE_TO_CANCEL: "So shortly before it begins, the booking cannot be cancelled any more.",
+    Reason.ALREADY_BOOKED: "Whoever the seat is for has one already, and there is one for each person.",
+    Reason.NO_SEATS_LEFT: "Every seat is taken. Somebody else's request came first.",
+    Reason.MAX_ACTIVE_BOOKINGS: "The person has as many bookings ahead as one may have.",
+    Reason.MAX_BOOKINGS_WITH_HOST: "The person has as many slots of this host ahead as one may have.",
     "not_reschedulable": "A series is moved by its occurrences: PUT "
     "/api/v1/bookings/{booking_id}/occurrences/{start}, with the scope all for the whole of it.",
 }
@@ -175,13 +234,29 @@ def problem_of(error: Exception) -> Problem | None:
         case UnreadableBody():
             return Problem("invalid_json", f"{error}.".capitalize())
         case NotFound():
-            return Problem(f"{error.what}_unknown", f"{error.what.capitalize()} {error.name} does not exist.")
+            noun = error.what.replace("_", " ")
+            return Problem(f"{error.what}_unknown", f"{noun[0].upper()}{noun[1:]} {error.name} does not exist.")
         case RuleError():
             return _refused_rule(error)
+        case OverRate():
+            return _over_rate(error)
         case EngineError():
             retry_after_s = error.retry_after_s
             return Problem(error.code, headers=[("retry-after", str(retry_after_s))], retry_after_s=retry_after_s)
     return None
+
+
+def _over_rate(error: OverRate) -> Problem:
+    detail = (
+        f"More than {error.quota:,} requests in {error.window_s:,} seconds ({error.policy}). Nothing of this one was "
+        "kept; send it later."
+    )
+    return Problem(
+        "rate_limited",
+        detail,
+        headers=[("retry-after", str(error.retry_after_s))],
+        retry_after_s=error.retry_after_s,
+    )
 
 
 def http_problem(status: int, path: str) -> Problem | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import quote
 
-import msgspec
 from litestar import Controller, get, patch, post
 from msgspec import UNSET
 
 from api import operations
-from api.access import caller_of
+from api.access import Caller, caller_of, check_change_resource
+from api.audit import act_of
 from api.bodies import (
     DEFAULT_LIMIT,
     LEDGER_QUERY,
@@ -24,7 +26,7 @@ from api.bodies import (
     encode,
 )
 from api.callers import idempotency_key, matches, read_headers, wished_version
-from api.deciding import REPLAYED, body_hash, bring
+from api.deciding import REPLAYED, bring
 from api.decode import BadRequest
 from api.fields import Fault
 from api.http import (
@@ -38,26 +40,19 @@ from api.http import (
     seen_header,
     unchanged_answer,
 )
+from api.keeping import KeptAnswer, make_once
 from api.outcomes import etag
 from api.parts import parts_of
 from api.problems import Problem
 from api.views import ledger_item, resource_body
-from engine.commands import Reason, UpdateResource
+from engine.commands import ANONYMOUS, UpdateResource
 from engine.errors import NotFound
 from engine.identifiers import uuid7
-from engine.store.idempotency import find_keys, keep_answer
+from engine.store.audit import Act, Action, insert_audit
 from engine.store.ledger import list_ledger
 from engine.store.pools import READ_TIMEOUT_S, Connection
 from engine.store.reading import ask
-from engine.store.resources import create_resource, find_resource, list_resources
-
-
-class KeptAnswer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """An answer as it is kept under an idempotency key. ``body`` is its JSON, to the byte."""
-
-    status: int
-    body: str
-    resource_id: str | None = None
+from engine.store.resources import ResourceHome, create_resource, find_resource, list_resources
 
 
 class ResourceController(Controller):
@@ -71,13 +66,11 @@ class ResourceController(Controller):
         headers = read_headers(request.scope["headers"])
         body = NEW_RESOURCE.decode(await read_json(request, headers))
         key = idempotency_key(headers)
-        hashed = body_hash(request, body)
-        caller = caller_of(request).name
-
-        async def make(connection: Connection) -> tuple[KeptAnswer, bool]:
-            return await _make_resource(connection, body, caller=caller, key=key, hashed=hashed)
-
-        kept, replayed = await ask(parts_of(request).primary, make, within_s=READ_TIMEOUT_S)
+        act = partial(act_of, request, Action.MAKE_RESOURCE)
+        owner = caller_of(request).name
+        kept, replayed = await make_once(
+            request, body, lambda connection: _insert_resource(connection, body, owner, act), key=key
+        )
         return _kept_answer(kept, replayed=replayed)
 
     @get(opt={"operation": operations.LIST_RESOURCES})
@@ -105,7 +98,7 @@ class ResourceController(Controller):
             lambda connection: find_resource(connection, resource_id),
             within_s=READ_TIMEOUT_S,
         )
-        if resource is None:
+        if resource is None or resource.kind == "event":
             raise NotFound("resource", resource_id)
         name, tag = etag(resource.version)
         if matches(headers, tag.decode()):
@@ -124,8 +117,17 @@ class ResourceController(Controller):
             wished_version(headers),
         )
         key = idempotency_key(headers)
-        resource = await parts_of(request).routes.resource(resource_id)
-        return await bring(request, headers, command, resource=resource, resource_id=resource_id, key=key)
+        home = await parts_of(request).routes.resource_home(resource_id)
+        _check_change(caller_of(request), home, resource_id)
+        return await bring(
+            request,
+            headers,
+            command,
+            resource=home.resource,
+            resource_id=resource_id,
+            key=key,
+            audited=(Action.CHANGE_RESOURCE, resource_id),
+        )
 
     @get("/{resource_id:str}/ledger", opt={"operation": operations.READ_LEDGER})
     async def show_ledger(self, request: Call) -> Answer:
@@ -146,39 +148,18 @@ class ResourceController(Controller):
         return json_answer(200, LedgerPage(items=[ledger_item(entry) for entry in page], next=following))
 
 
-class _KeyTaken(Exception):
-    """The idempotency key was taken; what was done in this transaction is taken back."""
+def _check_change(caller: Caller, home: ResourceHome, resource_id: str) -> None:
+    """Raise NotFound where it is an event, Problem where it is another's, or a calendar, which nobody changes."""
+    if home.kind == "event":
+        raise NotFound("resource", resource_id)
+    check_change_resource(caller, home.owner or ANONYMOUS)
+    if home.kind == "calendar":
+        raise Problem("not_yours", "A calendar is the engine's: it has one place, and is changed by what is booked.")
 
 
-async def _make_resource(
-    connection: Connection, body: NewResource, *, caller: str, key: str | None, hashed: bytes
-) -> tuple[KeptAnswer, bool]:
-    """Make a resource and keep the answer under the key, or find the answer that the key had before.
-
-    Returns (the answer, whether it was given before).
-    """
-    try:
-        async with connection.transaction():
-            answer = await _insert_resource(connection, body)
-            if key is not None and not await keep_answer(
-                connection,
-                caller=caller,
-                key=key,
-                body_hash=hashed,
-                request_id=uuid7(),
-                answer=encode(answer).decode(),
-            ):
-                raise _KeyTaken  # noqa: TRY301  # it has to leave the transaction's block
-            return answer, False
-    except _KeyTaken:
-        assert key is not None
-        kept = (await find_keys(connection, [(caller, key)])).get((caller, key))
-        if kept is None or kept.answer is None or kept.body_hash != hashed:
-            raise Problem(Reason.KEY_REUSED) from None
-        return msgspec.json.decode(kept.answer, type=KeptAnswer), True
-
-
-async def _insert_resource(connection: Connection, body: NewResource) -> KeptAnswer:
+async def _insert_resource(
+    connection: Connection, body: NewResource, owner: str, act: Callable[[str], Act]
+) -> KeptAnswer:
     resource_id = str(uuid7()) if body.resource_id is UNSET else body.resource_id
     made = await create_resource(
         connection,
@@ -186,10 +167,12 @@ async def _insert_resource(connection: Connection, body: NewResource) -> KeptAns
         name=body.name,
         time_zone="UTC" if body.time_zone is UNSET else body.time_zone,
         capacity=1 if body.capacity is UNSET else body.capacity,
+        owner=owner,
     )
     if made is None:
         problem = Problem("resource_exists", f"There is a resource {resource_id} already.")
         return KeptAnswer(status=problem.status, body=encode(problem.body("/api/v1/resources")).decode())
+    await insert_audit(connection, act(resource_id))
     return KeptAnswer(status=201, body=encode(resource_body(made)).decode(), resource_id=resource_id)
 
 

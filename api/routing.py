@@ -1,4 +1,7 @@
-"""Where a command goes: its home resource. What routes a command never changes, so it is asked once."""
+"""Where a command goes: its home resource. What routes a command never changes, so it is asked once.
+
+A host's calendar is made when it is first asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from uuid import UUID
 
 from api.gathering import Gathering, LookUp, look_up_in
 from engine.errors import NotFound
-from engine.store import bookings, resources
+from engine.store import bookings, offers, resources
 from engine.store.bookings import Home
-from engine.store.pools import Pool
+from engine.store.offers import CalendarHome, OfferHome
+from engine.store.pools import READ_TIMEOUT_S, Pool
+from engine.store.reading import ask
+from engine.store.resources import ResourceHome
 
 REMEMBERED = 20_000
 """Look-ups of each kind that a process remembers."""
@@ -51,22 +57,29 @@ class Memory(Generic[K, V]):
 
 
 class Routes:
-    """Numbers, names and zones of resources, and the homes of bookings."""
+    """Numbers, names and zones of resources, and the homes of bookings, slots, events and calendars."""
 
     def __init__(self, primary: Pool) -> None:
-        self._numbers = Memory(look_up_in(primary, resources.resource_numbers))
+        self._primary = primary
+        self._resources = Memory(look_up_in(primary, resources.resource_homes))
         self._names = Memory(look_up_in(primary, resources.resource_names))
         self._zones = Memory(look_up_in(primary, bookings.resource_zones))
         self._homes = Memory(look_up_in(primary, bookings.booking_homes))
+        self._offers = Memory(look_up_in(primary, offers.offer_homes))
+        self._calendars = Memory(look_up_in(primary, offers.find_calendars))
 
     async def resource(self, resource_id: str) -> int:
-        """The number of a resource. Raises NotFound."""
-        number = self._numbers.known(resource_id)
-        if number is None:
-            number = await self._numbers.find(resource_id)
-            if number is None:
+        """The number of a resource of any kind. Raises NotFound."""
+        return (await self.resource_home(resource_id)).resource
+
+    async def resource_home(self, resource_id: str) -> ResourceHome:
+        """Where commands about a resource go, and whose it is. Raises NotFound."""
+        home = self._resources.known(resource_id)
+        if home is None:
+            home = await self._resources.find(resource_id)
+            if home is None:
                 raise NotFound("resource", resource_id)
-        return number
+        return home
 
     async def resource_id(self, resource: int) -> str:
         """The public name of a resource. Raises NotFound."""
@@ -88,3 +101,38 @@ class Routes:
         if home is None:
             raise NotFound("booking", str(booking))
         return home
+
+    async def slot(self, slot: UUID) -> OfferHome:
+        """Where commands about a slot go, and who offers it. Raises NotFound."""
+        home = await self._offers.find(slot)
+        if home is None or home.is_event:
+            raise NotFound("slot", str(slot))
+        return home
+
+    async def event(self, event: UUID) -> OfferHome:
+        """Where commands about an event go, and who offers it. Raises NotFound."""
+        home = await self._offers.find(event)
+        if home is None or not home.is_event:
+            raise NotFound("event", str(event))
+        return home
+
+    async def offer(self, slot: UUID) -> OfferHome:
+        """The home of a slot or event that exists."""
+        home = await self._offers.find(slot)
+        assert home is not None, "an outcome names a slot or event that does not exist"
+        return home
+
+    async def calendar(self, host: str) -> CalendarHome | None:
+        """A host's calendar. None: there is none yet."""
+        return await self._calendars.find(host)
+
+    async def own_calendar(self, host: str) -> CalendarHome:
+        """A host's calendar, made where there is none yet."""
+        found = await self.calendar(host)
+        if found is None:
+            found = await ask(
+                self._primary, lambda connection: offers.make_calendar(connection, host), within_s=READ_TIMEOUT_S
+            )
+            assert found is not None, "no other resource can have the name of a calendar"
+            self._calendars.learn(host, found)
+        return found

@@ -17,7 +17,7 @@ from api.bodies import (
     instant_out,
     optional_instant_out,
 )
-from engine.commands import BookingStatus, Clash, Outcome, Queued
+from engine.commands import UNDATED, BookingStatus, Clash, Outcome, Queued
 from engine.rules.recurrence_rule import PREFIX
 from engine.store.bookings import Booking
 from engine.store.ledger import LedgerEntry
@@ -34,7 +34,12 @@ OCCURRENCE_MESSAGES = {
     BookingStatus.RESCHEDULED: "Occurrence rescheduled",
     BookingStatus.CLASHED: "Occurrence lost to an older series",
 }
-MADE_MESSAGES = {"book": "Booking created", "reschedule": "Booking rescheduled", "move_occurrence": "Occurrence moved"}
+MADE_MESSAGES = {
+    "book": "Booking created",
+    "book_seat": "Booking created",
+    "reschedule": "Booking rescheduled",
+    "move_occurrence": "Occurrence moved",
+}
 
 
 def made_booking_body(outcome: Outcome, resource_id: str) -> BookingBody:
@@ -74,6 +79,8 @@ def booking_body(booking: Booking) -> BookingBody:
         rescheduled_from=booking.rescheduled_from,
         rescheduled_to=booking.rescheduled_to,
     )
+    if booking.slot is not None and booking.host is not None:
+        return _with_offer(body, booking)
     if booking.series is None or booking.occurrence is None:
         return body
     return msgspec.structs.replace(
@@ -82,6 +89,20 @@ def booking_body(booking: Booking) -> BookingBody:
         parent_booking_id=booking.series,
         occurrence_start=instant_out(booking.occurrence),
     )
+
+
+def _with_offer(body: BookingBody, booking: Booking) -> BookingBody:
+    """Say of a seat what it is a seat of."""
+    body.start_time, body.end_time = dated(booking.start_time, booking.end_time)
+    offer = {"event_id" if booking.is_event else "slot_id": booking.slot}
+    return msgspec.structs.replace(body, host_id=booking.host, **offer)
+
+
+def dated(start_time: datetime, end_time: datetime) -> tuple[str | None, str | None]:
+    """Write the times of an event or of a seat; None where it has no date."""
+    if (start_time, end_time) == UNDATED:
+        return None, None
+    return instant_out(start_time), instant_out(end_time)
 
 
 def rule_out(text: str | None) -> str | None:

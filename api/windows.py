@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
+
+from msgspec import UNSET, UnsetType
 
 from api.decode import Body
 from api.fields import FIRST_YEAR, LAST_YEAR, LONGEST_INTERVAL, Fault, FieldError, Instant, described
@@ -86,3 +88,32 @@ class Window(Body, frozen=True):
             datetime.combine(day, time(), zone).astimezone(UTC) for day in (self.start_date, self.end_date + DAY)
         )
         return first, behind
+
+
+class OpenWindow(Body, frozen=True):
+    """A window that need not have both ends, nor any: each a plain date or an instant."""
+
+    start_date: StartDate | UnsetType = UNSET
+    end_date: EndDate | UnsetType = UNSET
+
+    def faults(self) -> list[Fault]:
+        """Check the window, if both ends are there and right by themselves."""
+        start, end = (_instant(edge, add=add, zone=UTC) for edge, add in self._edges())
+        if start is not None and end is not None and start >= end:
+            return [Fault("/start_date", "invalid_interval", "start_date must be before end_date")]
+        return []
+
+    def ends(self, time_zone: str) -> tuple[datetime | None, datetime | None]:
+        """The ends in UTC, None where there is none. Plain dates are days of the zone, the last one included."""
+        start, end = (_instant(edge, add=add, zone=ZoneInfo(time_zone)) for edge, add in self._edges())
+        return start, end
+
+    def _edges(self) -> tuple[tuple[object, timedelta], tuple[object, timedelta]]:
+        return (self.start_date, timedelta()), (self.end_date, DAY)
+
+
+def _instant(edge: object, *, add: timedelta, zone: tzinfo) -> datetime | None:
+    """An end of a window in UTC, None where it is not given. ``add`` is what a plain date has more."""
+    if isinstance(edge, datetime):
+        return edge
+    return datetime.combine(edge + add, time(), zone).astimezone(UTC) if isinstance(edge, date) else None

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 DATA = Path(".firstcome")
 """The data folder unless another is named."""
+LEDGER_KEY_FILE = "ledger-key.pem"
+"""In a data folder: the key with which a ``firstcome up`` signs."""
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:

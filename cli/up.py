@@ -14,15 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import migrate
+from cli import migrate, operator_code
 from cli.children import REFUSED
 from cli.listening import listen
-from cli.options import add_data, whole_number
+from cli.options import LEDGER_KEY_FILE, add_data, whole_number
 from cli.supervisor import Supervisor
 from cli.urls import owner, write_urls
 from engine import logs
-from engine.config import Config, read_config
+from engine.config import Config, read_config, variable
 from engine.embedded import Stack
+from engine.embedded.folder import token_key
 from engine.errors import StartupRefused
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ HOST = "127.0.0.1"
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended before it was done, as a shell gives it."""
 URLS = ("DATABASE_URL", "REPLICA_URL", "REDIS_URL")
+LEDGER_KEY = variable("ledger_key_file")
 
 
 def add(commands: Commands) -> None:
@@ -75,9 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with listen(HOST, arguments.port) as listener, _told_to_stop(), _servers(arguments, environment) as stack:
             migrate.apply(environment["DATABASE_URL"])
+            offered = operator_code.offer(environment["DATABASE_URL"])
             workers = arguments.workers if config.booking_mode == "queue" else 0
             supervisor = Supervisor(listener, environment, apis=arguments.apis, workers=workers, stack=stack)
-            code = asyncio.run(supervisor.run(ready=lambda: _say_ready(listener, stack)))
+            code = asyncio.run(supervisor.run(ready=lambda: _say_ready(listener, stack, offered)))
     except KeyboardInterrupt:  # before it was ready
         code = INTERRUPTED
     if code != REFUSED:
@@ -96,16 +99,28 @@ def _servers(arguments: argparse.Namespace, environment: dict[str, str]) -> Iter
     stack = Stack(data, ephemeral=arguments.ephemeral, report=lambda sentence: print(sentence, flush=True))
     try:
         stack.start()
+        if _makes_its_key(environment):
+            environment["FIRSTCOME_TOKEN_KEY_FILE"] = str(token_key(stack.data))
         urls = {
             "DATABASE_URL": stack.database_url,
             "REPLICA_URL": stack.replica_url,
             "REDIS_URL": stack.redis_url,
         }
         environment.update(urls)
+        environment.setdefault(LEDGER_KEY, str(_ledger_key(stack.data)))
         write_urls(stack.data, urls)
         yield stack
     finally:
         stack.stop()
+
+
+def _ledger_key(data: Path) -> Path:
+    """The key of this installation, made the first time: an installation of one's own signs from its first ticket."""
+    from engine.signing import make_signing_key  # noqa: PLC0415  # --help does without the library for it
+
+    file = data / LEDGER_KEY_FILE
+    make_signing_key(file)
+    return file
 
 
 def _refuse_a_used_folder(data: Path) -> None:
@@ -120,7 +135,19 @@ def _checked(environment: Mapping[str, str]) -> Config:
     named = [name for name in URLS if environment.get(name)]
     if named and "DATABASE_URL" not in named:
         raise StartupRefused(f"{named[0]} is set and DATABASE_URL is not: set both, or neither.")
-    return read_config(environment if named else {**environment, **dict.fromkeys(URLS, "embedded")})
+    config = read_config(environment if named else {**environment, **dict.fromkeys(URLS, "embedded")})
+    if named or not _makes_its_key(environment):
+        from engine.accounts.tokens import open_tokens  # noqa: PLC0415  # --help needs no cryptography
+
+        open_tokens(config)
+    return config
+
+
+def _makes_its_key(environment: Mapping[str, str]) -> bool:
+    """Whether the key that signs access tokens is made here: where none is named, and it is not production."""
+    settings = ("FIRSTCOME_TOKEN_KEY_FILE", "FIRSTCOME_TOKEN_KEY")
+    named = any(environment.get(name) for name in settings)
+    return not named and environment.get("FIRSTCOME_ENVIRONMENT") != "production"
 
 
 @contextmanager
@@ -133,8 +160,10 @@ def _told_to_stop() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _say_ready(listener: socket.socket, stack: Stack | None) -> None:
+def _say_ready(listener: socket.socket, stack: Stack | None, offered: str | None) -> None:
     address = f"http://{HOST}:{listener.getsockname()[1]}"
     print(f"pages {address}/docs")
     print(f"data {stack.data if stack else 'in the servers named by DATABASE_URL'}")
+    if offered is not None:
+        print(f"operator code {offered} (good once, to sign up as the operator: docs/accounts.md)")
     print(f"ready {address}", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import TYPE_CHECKING
 
 from cli.options import add_descriptors
@@ -19,6 +20,7 @@ def add(commands: Commands) -> None:
         help="Run one worker process.",
         description="Run one worker process on the servers named by DATABASE_URL and REDIS_URL.",
     )
+    parser.add_argument("--name", type=_name, help=argparse.SUPPRESS)
     add_descriptors(parser)
     parser.set_defaults(run=run)
 
@@ -30,4 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     # A worker needs no listener: one that is a moment late leaves commands queued, and nobody is refused.
     announce(arguments)
-    return main.run(config)
+    return main.run(config, name=arguments.name)
+
+
+def _name(text: str) -> str:
+    """What a worker calls itself, and its supervisor it."""
+    if not re.fullmatch(r"[0-9a-f]{1,32}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name: hexadecimal digits, at most 32")
+    return text

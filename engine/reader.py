@@ -124,33 +124,44 @@ class Reader:
         """How far the replica is behind at most. None: there is none, or it cannot be reached."""
         return None if self._as_of is None else self._as_of.age_ms
 
-    async def read(self, query: Query[Value], *, fresh: Callable[[Value], bool] | None = None) -> Answer[Value | None]:
+    async def read(
+        self,
+        query: Query[Value],
+        *,
+        fresh: Callable[[Value], bool] | None = None,
+        within_s: float | None = None,
+    ) -> Answer[Value | None]:
         """Ask the replica if it is near enough, else the primary.
 
-        query  one statement. None from the replica may be too new for it, so the primary is asked too.
-        fresh  says whether an answer holds what the caller has seen before; the replica is given
-               SEEN_WAIT_S to reach it.
+        query     one statement. None from the replica may be too new for it, so the primary is asked too.
+        fresh     says whether an answer holds what the caller has seen before; the replica is given
+                  SEEN_WAIT_S to reach it.
+        within_s  for a query that is known to be long, and bounds its own statements: how long either server may
+                  take. What takes the replica longer is not asked of the primary.
 
         Raises Unavailable where the primary is needed and does not answer.
         """
-        answer = await self._from_replica(query, fresh)
+        answer = await self._from_replica(query, fresh, within_s)
         if answer is not None:
             return answer
-        value = await ask(self._primary, query, within_s=READ_TIMEOUT_S)
+        value = await ask(self._primary, query, within_s=within_s or READ_TIMEOUT_S)
         return Answer(value, source="primary")
 
     async def _from_replica(
-        self, query: Query[Value], fresh: Callable[[Value], bool] | None
+        self, query: Query[Value], fresh: Callable[[Value], bool] | None, within_s: float | None
     ) -> Answer[Value | None] | None:
         """Ask the replica. None: the primary must be asked."""
         pause, until = SEEN_PAUSE_S, time.monotonic() + SEEN_WAIT_S
         while (replica := self._replica) is not None and (as_of := self._near()) is not None:
             try:
-                value = await ask(replica, query, within_s=REPLICA_TIMEOUT_S)
+                value = await ask(replica, query, within_s=within_s or REPLICA_TIMEOUT_S)
             except Unreachable as error:
                 await self._pass_over(error)
                 return None
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with this read, the primary shows it too
+            except Exception as error:
+                if within_s is not None and isinstance(error, Unavailable):
+                    raise
+                # whatever is wrong with this read, the primary shows it too
                 logger.info("a read goes on to the primary", extra={"error": str(error)})
                 return None
             if value is not None and (fresh is None or fresh(value)):

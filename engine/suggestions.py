@@ -14,7 +14,8 @@ from collections.abc import Coroutine
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar
+from uuid import UUID
 
 from engine.errors import EngineError
 from engine.preview import free_starts
@@ -22,6 +23,7 @@ from engine.reader import Reader
 from engine.rules.free_time import STEP, Interval, free_intervals, next_starts, suggestion_window
 from engine.rules.recurrence import Recurrence
 from engine.store.availability import StandingClaims, standing_claims
+from engine.store.offers import Offering, next_open_slots
 from engine.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
@@ -33,8 +35,12 @@ REMEMBERED_S = 1.0
 QUESTIONS = 1_000
 """How many different questions are under way or remembered at most; past that there is no advice."""
 
-Question = tuple[int, datetime, timedelta, int] | tuple[int, Recurrence, int]
-"""A time, or a series: the resource, what is wished for there, and places."""
+MOST_SLOTS = 5
+"""How many slots of a host are suggested."""
+T = TypeVar("T")
+
+Question = tuple[int, datetime, timedelta, int] | tuple[int, Recurrence, int] | tuple[int, UUID]
+"""A time, or a series: the resource, what is wished for there, and places. Or a host's calendar, and a slot of it."""
 
 
 class Suggestions:
@@ -42,7 +48,7 @@ class Suggestions:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
-        self._asked: dict[Question, tuple[float, asyncio.Task[list[Interval]]]] = {}
+        self._asked: dict[Question, tuple[float, asyncio.Task[list[Any]]]] = {}
 
     async def next_slots(self, resource: int, start: datetime, length: timedelta, places: int) -> list[Interval]:
         """Find at most five free times of the same length, from ``start`` (or now) on, within 90 days.
@@ -61,7 +67,11 @@ class Suggestions:
         """
         return await self._wait_for((resource, recurrence, places), self._find_starts(resource, recurrence, places))
 
-    async def _wait_for(self, question: Question, finding: Coroutine[Any, Any, list[Interval]]) -> list[Interval]:
+    async def next_open_slots(self, calendar: int, slot: UUID) -> list[Offering]:
+        """Find the next MOST_SLOTS slots of the same host that can be booked, behind the one that was refused."""
+        return await self._wait_for((calendar, slot), self._find_open_slots(slot))
+
+    async def _wait_for(self, question: Question, finding: Coroutine[Any, Any, list[T]]) -> list[T]:
         looking = self._look(question, finding)
         if looking is None:
             return []
@@ -74,9 +84,7 @@ class Suggestions:
         await end_tasks(task for _, task in self._asked.values())
         self._asked.clear()
 
-    def _look(
-        self, question: Question, finding: Coroutine[Any, Any, list[Interval]]
-    ) -> asyncio.Task[list[Interval]] | None:
+    def _look(self, question: Question, finding: Coroutine[Any, Any, list[T]]) -> asyncio.Task[list[T]] | None:
         """The look-up for a question: the one under way or remembered, or a new one. None: there are too many."""
         now = time.monotonic()
         self._forget(now)
@@ -93,7 +101,7 @@ class Suggestions:
         for question in [question for question, (_, looking) in old if looking.done()]:
             del self._asked[question]
 
-    async def _answer(self, resource: int, finding: Coroutine[Any, Any, list[Interval]]) -> list[Interval]:
+    async def _answer(self, resource: int, finding: Coroutine[Any, Any, list[T]]) -> list[T]:
         """Find the times; on trouble, which must not turn a refusal into an error, there are none."""
         try:
             return await finding
@@ -124,6 +132,9 @@ class Suggestions:
     async def _find_starts(self, resource: int, recurrence: Recurrence, places: int) -> list[Interval]:
         query = partial(free_starts, resource=resource, recurrence=recurrence, places=places)
         return (await self._reader.read(query)).value or []
+
+    async def _find_open_slots(self, slot: UUID) -> list[Offering]:
+        return (await self._reader.read(partial(next_open_slots, slot=slot, limit=MOST_SLOTS))).value or []
 
     async def _claims(self, resource: int, window: Interval) -> StandingClaims | None:
         query = partial(standing_claims, resource=resource, start=window[0], end=window[1])

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 import psutil  # type: ignore[import-untyped]
 from redis.asyncio import Redis
 
+from engine.queue.burial import bury
 from engine.tasks import end_tasks
 from tests.cli.running import ROOT, environment
 from tests.support import wait_until
@@ -88,13 +90,11 @@ class Child:
 
 
 class Worker(Child):
-    """A worker process."""
+    """A worker process, with the name that it calls itself."""
 
-    @property
-    def name(self) -> str | None:
-        """What it calls itself, once it has begun."""
-        begun = self.records("worker begins")
-        return str(begun[0]["worker"]) if begun else None
+    def __init__(self, settings: dict[str, str], *, log: Path) -> None:
+        self.name = uuid4().hex[:12]
+        super().__init__(["worker", "--name", self.name], settings, log=log, descriptors=[])
 
     async def begins(self, redis_url: str) -> None:
         """Wait until it is among the living workers."""
@@ -103,7 +103,7 @@ class Worker(Child):
             async def beats() -> bool:
                 assert not self.ended, self.log.read_text()
                 living = await redis.zrange("fc:workers", 0, -1)
-                return self.name is not None and any(at.decode().endswith(self.name) for at in living)
+                return any(at.decode().endswith(self.name) for at in living)
 
             await wait_until(beats, START_WITHIN_S)
 
@@ -149,7 +149,7 @@ class Processes:
 
     def start_worker(self, **more: str) -> Worker:
         """Start a worker, and do not wait for it."""
-        worker = Worker(["worker"], {**self.settings, **more}, log=self._log("worker"), descriptors=[])
+        worker = Worker({**self.settings, **more}, log=self._log("worker"))
         self.all.append(worker)
         return worker
 
@@ -197,7 +197,7 @@ def started(folder: Path, *, database_url: str, redis_url: str | None, **more: s
 
 
 class Supervisor:
-    """Starts workers again that die, as ``firstcome up`` does, and counts how often."""
+    """Buries workers that die and starts others, as ``firstcome up`` does, and counts how often."""
 
     def __init__(self, processes: Processes, **more: str) -> None:
         self._processes = processes
@@ -227,5 +227,6 @@ class Supervisor:
             for place, worker in enumerate(self.workers):
                 if worker.ended:
                     self.restarts += 1
+                    await bury(self._processes.settings["REDIS_URL"], worker.name)
                     self.workers[place] = self._processes.start_worker(**self._more)
             await asyncio.sleep(RESUME_EVERY_S)

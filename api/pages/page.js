@@ -71,6 +71,8 @@ function answers(responses) {
   return element("table", {}, element("tbody", {}, ...rows));
 }
 
+const token = document.getElementById("token");
+
 async function send(method, path, inputs, body, answer) {
   const headers = {};
   const query = new URLSearchParams();
@@ -81,18 +83,29 @@ async function send(method, path, inputs, body, answer) {
     else if (input.value) headers[name] = input.value;
   }
   if (body && body.value) headers["Content-Type"] = "application/json";
+  if (token.value) headers["Authorization"] = `Bearer ${token.value}`;
   const target = query.size ? `${address}?${query}` : address;
   answer.hidden = false;
   answer.textContent = `${method} ${target} …`;
   try {
     const response = await fetch(target, { method, headers, body: body ? body.value : undefined });
     const text = await response.text();
+    keepToken(text);
     const told = ["etag", "location", "firstcome-seen", "idempotency-replayed", "x-request-id"]
       .filter((name) => response.headers.has(name))
       .map((name) => `${name}: ${response.headers.get(name)}`);
     answer.textContent = [`${response.status} ${response.statusText}`, ...told, "", pretty(text)].join("\n");
   } catch (error) {
     answer.textContent = `${method} ${target}\n\n${error}`;
+  }
+}
+
+function keepToken(text) {
+  try {
+    const given = JSON.parse(text).access_token;
+    if (given) token.value = given;
+  } catch {
+    // it is no JSON, so there is no token in it
   }
 }
 

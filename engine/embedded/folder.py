@@ -53,6 +53,19 @@ def password(data: Path) -> str:
     return file.read_text()
 
 
+def token_key(data: Path) -> Path:
+    """The file with the key that signs access tokens: made once, for its owner only."""
+    file = data / "token-key.pem"
+    if not file.exists():
+        from engine.accounts.tokens import new_token_key  # noqa: PLC0415  # most commands need no cryptography
+
+        making = data / "token-key.making"
+        making.touch(mode=0o600)
+        making.write_text(new_token_key())
+        making.replace(file)
+    return file
+
+
 def _check(data: Path, room_bytes: int) -> None:
     layout = data / "layout"
     if layout.exists() and layout.read_text() != LAYOUT:

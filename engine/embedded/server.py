@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Literal
 
@@ -16,6 +18,8 @@ from engine.errors import StartupRefused
 Identity = Literal["auto", "keep", "namespace", "nobody"]
 
 LAUNCH = Path(__file__).with_name("launch.py")
+PORTS = range(20_000, 32_000)
+PORTS_TRIED = 100
 POLL_S = 0.01
 LOG_LIMIT_BYTES = 10_000_000
 """A server's log that is longer is put aside at the next start, one old one is kept."""
@@ -162,11 +166,18 @@ def launch(
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback interface that nobody listens on now.
+
+    It lies below those that systems give to whoever asks for any: one of those could be somebody else's, for a
+    connection or a server, before our own server listens on it.
+
+    Raises StartupRefused where there is none.
+    """
+    for port in random.sample(PORTS, PORTS_TRIED):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StartupRefused(f"None of {PORTS_TRIED} ports from {PORTS.start} to {PORTS.stop - 1} is free.")
 
 
 def set_aside(log: Path) -> None:

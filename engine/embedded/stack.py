@@ -134,6 +134,8 @@ class Stack:
         finally:
             self.primary.data = primary
         making.replace(primary)
+        if not self.ephemeral:
+            os.sync()  # the clusters' own files are flushed by initdb, and not what was written beside them
 
 
 def start(data: Path, *, ephemeral: bool = False, report: Callable[[str], None] = lambda _: None) -> Stack:

@@ -25,6 +25,7 @@ from api.bodies import (
 )
 from api.decode import MOST_FAULTS, BadRequest, Shape, UnreadableBody, _members
 from api.fields import Fault
+from api.offer_bodies import EVENT_CHANGE, NEW_EVENT, NEW_SEAT, NEW_SLOT, NEW_SLOTS, RESERVATION
 
 GOOD: dict[str, Any] = {
     "resource_id": "room-1",
@@ -312,6 +313,7 @@ def test_the_page_of_a_list_is_asked_for_by_window_size_and_place() -> None:
     )
 
 
+ID = "019e0c3d-33a0-7c11-8f52-4be0d7a3c9f1"
 RIGHT: dict[Shape[Any], dict[str, Any]] = {
     NEW_BOOKING: GOOD | {"places": 2},
     NEW_RESOURCE: {"name": "Room", "resource_id": "room-1", "time_zone": "Europe/Berlin", "capacity": 20},
@@ -319,6 +321,25 @@ RIGHT: dict[Shape[Any], dict[str, Any]] = {
     RESOURCE_CHANGE: {"name": "Room", "capacity": 20},
     CANCELLATION: {"reason": "Why not?"},
     OCCURRENCE_TIMES: {"start_time": GOOD["start_time"], "end_time": GOOD["end_time"], "scope": "all"},
+    NEW_SEAT: {"slot_id": ID},
+    RESERVATION: {"event_id": ID, "user_id": ID.upper()},
+    NEW_SLOT: {"start_time": GOOD["start_time"], "end_time": GOOD["end_time"], "capacity": 2},
+    NEW_SLOTS: {
+        "start_time": GOOD["start_time"],
+        "end_time": GOOD["end_time"],
+        "slot_minutes": 20,
+        "gap_minutes": 10,
+        "capacity": 2,
+        "on_conflict": "skip",
+        "horizon_days": 30,
+    },
+    NEW_EVENT: {
+        "name": "Open day",
+        "total_seats": 200,
+        "start_time": GOOD["start_time"],
+        "end_time": GOOD["end_time"],
+    },
+    EVENT_CHANGE: {"name": "Open day", "total_seats": 20},
 }
 SERIES = GOOD | {
     "recurrence_rule": "FREQ=DAILY;COUNT=3",

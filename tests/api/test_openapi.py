@@ -6,17 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import httpx
 import msgspec
 import pytest
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
-from api import operations
+from api import offer_operations, operations
+from api.account_operations import MAKE_API_KEY, SIGN_UP
 from api.app import CONTROLLERS, ROOT
 from api.docs import DocumentationController
 from api.openapi import Operation
 from api.problems import PROBLEMS
+from tests.accounts.people import Somebody, operator
 
 DESCRIBED: dict[str, Operation] = {
     f"{method} {controller.path}{next(iter(handler.paths)).rstrip('/')}": handler.opt["operation"]
@@ -57,6 +60,7 @@ async def test_every_operation_is_described(client: httpx.AsyncClient, app: Lite
         for method in handler.http_methods
         if method != "OPTIONS" and not handler.fn.__qualname__.startswith(DocumentationController.__name__)
     }
+    served.add((f"{ROOT}/bookings/{{booking_id}}.ics", "get"))  # it has no route of its own
     assert {(path, method) for path, methods in described["paths"].items() for method in methods} == served
     for methods in described["paths"].values():
         for operation in methods.values():
@@ -84,32 +88,65 @@ def test_every_problem_is_one_that_some_operation_has() -> None:
 
 
 @pytest.fixture
-async def known(client: httpx.AsyncClient, request: pytest.FixtureRequest) -> dict[str, str]:
+async def boss(client: httpx.AsyncClient, database: asyncpg.Connection[Any]) -> Somebody:
+    """Who executes the examples: an operator, who may everything."""
+    return await operator(client, database)
+
+
+@pytest.fixture
+async def known(boss: Somebody, request: pytest.FixtureRequest) -> dict[str, str]:
     """What stands before an example is executed: what the examples before it made."""
     operation: str = request.getfixturevalue("operation")
-    known = {"resource_id": operations.RESOURCE_ID}
+    known = {"resource_id": operations.RESOURCE_ID, "user_id": boss.user_id}
+    if operation == "POST /login":
+        assert (await boss.post("/users", SIGN_UP.example)).status_code == 201
+    if "/api-keys" in operation:
+        made = await boss.post("/users/me/api-keys", MAKE_API_KEY.example)
+        known |= {"api_key_id": made.json()["api_key_id"]}
     if operation != "POST /resources":
-        made = await client.post(f"{ROOT}/resources", json=operations.CREATE_RESOURCE.example)
+        made = await boss.post("/resources", operations.CREATE_RESOURCE.example)
         assert made.status_code == 201
     if operation not in {"POST /resources", "POST /bookings"}:
-        booked = await client.post(f"{ROOT}/bookings", json=operations.BOOK.example)
+        booked = await boss.post("/bookings", operations.BOOK.example)
         assert booked.status_code == 201
         known |= {name: booked.json()[name] for name in ("booking_id", "request_id")}
     if "/occurrences" in operation:
-        series = await client.post(f"{ROOT}/bookings", json=operations.NEW_SERIES)
+        series = await boss.post("/bookings", operations.NEW_SERIES)
         assert series.status_code == 201
         known |= {"booking_id": series.json()["booking_id"], "start": operations.OCCURRENCE}
-    return known
+    return known | await offered(boss, operation)
+
+
+async def offered(boss: Somebody, operation: str) -> dict[str, str]:
+    """The slot, rule or event that an example is about."""
+    for named, path, example, name in (
+        ("{slot_id", "/slots", offer_operations.PUBLISH_SLOT.example, "slot_id"),
+        ("{rule_id", "/slots/bulk", offer_operations.PUBLISH_SLOTS.example, "rule_id"),
+        ("{event_id", "/events", offer_operations.CREATE_EVENT.example, "event_id"),
+        ("/reserve", "/events", offer_operations.CREATE_EVENT.example, "event_id"),
+    ):
+        if named in operation:
+            made = await boss.post(path, example)
+            assert made.status_code == 201, made.text
+            return {name: made.json()[name]}
+    return {}
 
 
 @pytest.mark.parametrize("operation", DESCRIBED)
-async def test_an_example_works(client: httpx.AsyncClient, known: dict[str, str], operation: str) -> None:
+async def test_an_example_works(boss: Somebody, known: dict[str, str], operation: str) -> None:
     method, _, path = operation.partition(" ")
     described = DESCRIBED[operation]
     path = path.replace(":str", "")
     assert {name for name in known if f"{{{name}}}" in path} == set(described.path)
     query = {name: str(value) for name, value in described.query_example.items()}
-    answer = await client.request(method, ROOT + path.format(**known), params=query, json=described.example)
+    body = described.example
+    if operation == "POST /token/refresh":
+        body = {"refresh_token": boss.tokens["refresh_token"]}  # the one of the example is nobody's
+    if operation == "POST /bookings/reserve":
+        body = {"event_id": known["event_id"]}
+    answer = await boss.client.request(
+        method, ROOT + path.format(**known), params=query, json=body, headers=boss.headers
+    )
     success = min(described.answers)
     assert answer.status_code == success, answer.text
     expected = described.answers[success]

@@ -39,7 +39,8 @@ async def takes_bookings(client: httpx.AsyncClient) -> bool:
 
 
 async def test_a_process_without_its_primary_is_alive_and_not_ready(own_stack: Stack) -> None:
-    app = create_app(Config(database_url=own_stack.database_url, booking_mode="direct", direct_pool_size=2))
+    url = own_stack.database_url
+    app = create_app(Config(database_url=url, booking_mode="direct", auth_mode="open", direct_pool_size=2))
     async with (
         running(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://firstcome") as client,
@@ -152,7 +153,7 @@ async def test_the_pages_need_no_other_site(client: httpx.AsyncClient) -> None:
 
 async def test_a_process_of_the_other_mode_does_not_start(client: httpx.AsyncClient, database_url: str) -> None:
     del client  # it has made this installation one of direct mode
-    other = create_app(Config(database_url=database_url, redis_url="redis://127.0.0.1:1"))
+    other = create_app(Config(database_url=database_url, redis_url="redis://127.0.0.1:1", auth_mode="open"))
     with pytest.RaisesGroup(StartupRefused, flatten_subgroups=True, allow_unwrapped=True):
         async with running(other):
             pass

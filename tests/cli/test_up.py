@@ -18,6 +18,7 @@ import pytest
 
 from engine.embedded import Stack
 from engine.embedded.folder import open_folder
+from engine.signing import read_signing_key
 from tests.cli.running import ROOT, Up, firstcome, left_behind, up
 from tests.support import wait_until_blocking
 
@@ -42,6 +43,14 @@ def test_it_says_where_everything_is_and_books(running: Up) -> None:
     assert f"pages {running.address}/docs" in running.said
     assert book(running.address, "room").status_code == 201
     assert book(running.address, "room").status_code == 409
+
+
+def test_it_makes_a_key_and_signs_with_it(running: Up) -> None:
+    data = next(Path(line.removeprefix("data ")) for line in running.said if line.startswith("data "))
+    assert (data / "ledger-key.pem").stat().st_mode & 0o777 == 0o600
+    (key,) = running.get("/api/v1/keys").json()["keys"]
+    assert key["kid"] == read_signing_key(data / "ledger-key.pem").public.key_id
+    assert firstcome("ledger", "export", "none", "--data", data).stderr == "firstcome: There is no resource none.\n"
 
 
 def test_every_line_of_the_log_is_json(running: Up) -> None:

@@ -9,10 +9,21 @@ import ast
 import inspect
 
 import msgspec
-from msgspec.inspect import FloatType, IntType, LiteralType, NoneType, StructType, Type, UnionType, type_info
+from msgspec.inspect import (
+    DataclassType,
+    FloatType,
+    IntType,
+    LiteralType,
+    NoneType,
+    StructType,
+    Type,
+    UnionType,
+    type_info,
+)
 
 from engine import config
 from engine.config import Config, variable
+from engine.rules.rate import Rate
 from tests.documents.pages import ROOT
 
 README = ROOT / "README.md"
@@ -51,6 +62,8 @@ def _values(kind: Type) -> str:
             return ", ".join(f"`{value}`" for value in values)
         case IntType(ge=least, le=most) | FloatType(ge=least, le=most):
             return f"{least:,} to {most:,}"
+        case DataclassType(cls=cls) if cls is Rate:
+            return "calls/seconds, `off`"
     return "text"
 
 

@@ -21,7 +21,7 @@ from engine.embedded.binaries import postgresql_folder
 from engine.embedded.server import Process, free_port
 from tests.documents.containers import Service, unpack_image
 from tests.documents.pages import ROOT
-from tests.documents.test_container_files import SECRETS
+from tests.documents.test_container_files import PASSWORDS, VALUES
 from tests.support import wait_until, wait_until_blocking
 
 NGINX = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"]))
@@ -34,7 +34,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.values = {name: secrets.token_hex(8) for name in SECRETS}
+        self.values = {**VALUES, **{name: secrets.token_hex(8) for name in PASSWORDS}}
         self.ports = {name: free_port() for name in ("primary", "replica", "redis", "api-1", "api-2", "nginx")}
         self.image = unpack_image(folder)
         self.servers: dict[str, Process] = {}
@@ -264,6 +264,14 @@ def book_through(addresses: list[str], resource: str = "room") -> None:
     key = {"Idempotency-Key": f"one {resource}"}
     with httpx.Client(trust_env=False, timeout=30) as client:
         first, last = (f"{address}/api/v1" for address in (addresses[0], addresses[-1]))
+        account = {
+            "email": f"{resource}@example.org".replace(" ", "-").replace("/", "-"),
+            "password": secrets.token_hex(8),
+        }
+        signed_up = client.post(f"{first}/users", json={**account, "name": "Host", "roles": ["host"]})
+        assert signed_up.status_code == 201, signed_up.text
+        token = client.post(f"{last}/login", json=account).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
         assert client.post(f"{first}/resources", json={"name": "A room", "resource_id": resource}).status_code == 201
         made = client.post(f"{first}/bookings", json={"resource_id": resource, **times}, headers=key)
         assert made.status_code == 201, made.text

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
+from engine.accounts.tokens import new_token_key
 from tests.documents.containers import (
     COMPOSE,
     VARIABLE,
@@ -26,8 +27,9 @@ from tests.documents.containers import (
 )
 from tests.documents.pages import ROOT
 
-SECRETS = ("POSTGRES_PASSWORD", "REPLICA_PASSWORD", "REDIS_PASSWORD")
-VALUES = dict.fromkeys(SECRETS, "0123abcd")
+PASSWORDS = ("POSTGRES_PASSWORD", "REPLICA_PASSWORD", "REDIS_PASSWORD")
+SECRETS = (*PASSWORDS, "TOKEN_KEY")
+VALUES = {**dict.fromkeys(PASSWORDS, "0123abcd"), "TOKEN_KEY": new_token_key().replace("\n", "\\n")}
 WITHOUT_HEALTH_CHECK = {"worker", "migrate"}
 EXAMPLE = ROOT / "deploy/example.env"
 

@@ -34,14 +34,14 @@ async def client_of(config: Config) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def client(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """An application without a replica."""
-    async with client_of(Config(database_url=database_url, booking_mode="direct")) as client:
+    async with client_of(Config(database_url=database_url, booking_mode="direct", auth_mode="open")) as client:
         yield client
 
 
 @pytest.fixture
 async def with_replica(database_url: str, replica_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """An application whose replica is near."""
-    config = Config(database_url=database_url, replica_url=replica_url, booking_mode="direct")
+    config = Config(database_url=database_url, replica_url=replica_url, booking_mode="direct", auth_mode="open")
     async with client_of(config) as client:
         await make_resource(client, "probe")
         await wait_until(lambda: answers_from_replica(client))
@@ -286,7 +286,7 @@ async def paused(replica: asyncpg.Connection[Any]) -> AsyncIterator[None]:
 async def patient(database_url: str, replica_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """An application that takes any replica for near, however far behind it is."""
     config = Config(
-        database_url=database_url, replica_url=replica_url, booking_mode="direct", replica_lag_bound_ms=600_000
+        database_url=database_url, replica_url=replica_url, booking_mode="direct", auth_mode="open", replica_lag_bound_ms=600_000
     )
     async with client_of(config) as client:
         await make_resource(client, "probe")

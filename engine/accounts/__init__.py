@@ -1,0 +1,1 @@
+"""Who people are: passwords, tokens, keys, and the addresses that they come from."""

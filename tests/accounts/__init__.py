@@ -1,0 +1,1 @@
+"""Accounts, sign-in, keys, admission, audit."""
