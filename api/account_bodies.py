@@ -41,12 +41,17 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress(NarrowText):
-    """An e-mail address as people have one: no quotes, no comments. Whether it exists, only a letter would tell."""
+    """An e-mail address as people have one: no quotes, no comments, nothing that is not seen.
+
+    Whether it exists, only a letter would tell.
+    """
 
     def read(self, value: object) -> str:
         """Read an address."""
         text = Text(LONGEST_EMAIL).read(value)
-        if not _EMAIL.fullmatch(text) or not SHORTEST_EMAIL <= len(email_key(text)) <= LONGEST_EMAIL:
+        key = email_key(text)  # letters that stand for several are written out in it
+        seen = text.isprintable() and _EMAIL.fullmatch(text) and _EMAIL.fullmatch(key)
+        if not seen or not SHORTEST_EMAIL <= len(key) <= LONGEST_EMAIL:
             raise FieldError("invalid_email", "must be an e-mail address such as ada@example.org")
         return text
 

@@ -256,7 +256,7 @@ class AnalyticsController(Controller):
 
 async def write_report(
     pages: AsyncIterator[list[tuple[date, ResourceCount]]], form: Literal["csv", "ndjson"]
-) -> AsyncGenerator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """Write a report, a piece for each page: first the heading of a table together with the first page."""
     write, heading = (_csv, csv_line(COLUMNS)) if form == "csv" else (_ndjson, b"")
     begun = False

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from typing import Any
 
 from litestar import Litestar, Response, Router
 from litestar.exceptions import HTTPException
+from litestar.routes import HTTPRoute
 
 from api.admission import Admission, admit
 from api.analytics import AnalyticsController
@@ -26,6 +29,7 @@ from api.keys import KeyController
 from api.occurrences import OccurrenceController
 from api.own import OwnBookingController, UserBookingController
 from api.parts import Parts, parts_of
+from api.privacy import PrivacyController
 from api.problems import Problem, http_problem, problem_of
 from api.rate_fields import rate_fields
 from api.rate_limits import Rates, count_call, count_refused
@@ -42,11 +46,13 @@ from engine.accounts.passwords import Passwords
 from engine.accounts.tokens import open_tokens
 from engine.analytics import Analyst
 from engine.config import Config
+from engine.privacy import finish_erasures_forever
 from engine.reader import Reader
 from engine.signing import ledger_key
 from engine.store.idempotency import find_keys
 from engine.store.pools import open_pool
 from engine.suggestions import Suggestions
+from engine.tasks import end_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +70,7 @@ CONTROLLERS = (
     AvailabilityController,
     RequestController,
     UserController,
+    PrivacyController,
     ApiKeyController,
     LogInController,
     TokenController,
@@ -79,8 +86,17 @@ class Api(Litestar):
     """Litestar, with what it does not do by itself.
 
     A name in a path may have slashes in it, HEAD is answered where GET is, and the answers of the framework's
-    own carry the id of the request, too.
+    own carry the id of the request, too, and name every method that a path takes.
     """
+
+    @cached_property
+    def methods(self) -> dict[str, bytes]:
+        """The methods of each path, as ``Allow`` has them."""
+        return {
+            route.path_format: ", ".join(sorted(route.methods)).encode()
+            for route in self.routes
+            if isinstance(route, HTTPRoute)
+        }
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Take a request."""
@@ -88,7 +104,7 @@ class Api(Litestar):
             if b"%2" in scope["raw_path"]:
                 scope["path"] = routable_path(scope["raw_path"])
             if scope["method"] == "OPTIONS":
-                send = tagging(send, scope)
+                send = tagging(send, scope, self.methods)
             elif scope["method"] == "HEAD":
                 scope = {**scope, "method": "GET"}  # the server leaves the body out
         await super().__call__(scope, receive, send)
@@ -138,6 +154,8 @@ async def _open_parts(config: Config, proxies: Proxies, stack: AsyncExitStack) -
     stack.push_async_callback(reader.stop)
     await intake.start()
     stack.push_async_callback(intake.stop)
+    erasures = asyncio.create_task(finish_erasures_forever(primary, intake))
+    stack.push_async_callback(end_tasks, [erasures])
     suggestions = Suggestions(reader)
     keys = Gathering(look_up_in(primary, find_keys))
     stack.push_async_callback(suggestions.stop)

@@ -93,7 +93,7 @@ def _instant(end: date | datetime, *, last: bool = False) -> datetime:
 
 def _read_cursor(cursor: str) -> int:
     """Read the number of a row. Raises BadRequest where it is none."""
-    if not cursor.isascii() or not cursor.isdigit() or not 0 < int(cursor[:20]) <= LARGEST_NUMBER:
+    if not cursor.isascii() or not cursor.isdigit() or not 0 < int(cursor) <= LARGEST_NUMBER:
         raise BadRequest([Fault("/cursor", "invalid_cursor", "cursor must be the next of an earlier page")])
     return int(cursor)
 

@@ -6,8 +6,9 @@ cost twice as much as everything else that a booking needs of this process.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote
@@ -26,6 +27,8 @@ from api.rate_fields import rate_fields
 from engine.errors import NotFound
 
 LARGEST_BODY = 1_048_576
+BODY_WITHIN_S = 20.0
+"""How long a body may take to come: longer than any honest one does, on any line."""
 REQUEST_TAG = b"x-request-id"
 JSON = b"application/json"
 PROBLEM_JSON = b"application/problem+json"
@@ -102,11 +105,20 @@ async def read_json(call: Call, headers: Headers) -> bytes:
 async def read_body(call: Call, headers: Headers) -> bytes:
     """Read the body, up to LARGEST_BODY.
 
-    Raises Problem where it is larger, without reading on.
+    Raises Problem where it is larger, without reading on, and where it is not there within BODY_WITHIN_S.
     """
     length = headers.get(b"content-length")
     if length is not None and len(length) > 6 and (not length.isdigit() or int(length[:20]) > LARGEST_BODY):
         raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            return await _parts_of_body(call)
+    except TimeoutError:
+        raise Problem("body_too_slow", headers=[("connection", "close")]) from None
+
+
+async def _parts_of_body(call: Call) -> bytes:
+    """Put a body together from the parts in which it comes: most come in one."""
     message = await call.receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         return _bounded(message["body"])
@@ -168,12 +180,17 @@ def seen_header(resource_id: str, ticket: int) -> tuple[bytes, bytes]:
 _quoted = lru_cache(maxsize=4_096)(quote)
 
 
-def tagging(send: Send, scope: Scope) -> Send:
-    """Wrap a ``send``, so that answers of the framework's own carry the id of the request as ours do."""
+def tagging(send: Send, scope: Scope, methods: Mapping[str, bytes]) -> Send:
+    """Wrap a ``send``, so that answers of the framework's own carry the id of the request as ours do.
+
+    methods  of each path, for ``Allow``: the framework names only those of a path that were registered together.
+    """
 
     async def tagged(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers: Any = message["headers"]
+            headers: Any = [pair for pair in message["headers"] if pair[0] != b"allow"]
+            if (allowed := methods.get(scope.get("path_template", ""))) is not None:
+                headers.append((b"allow", allowed))
             message["headers"] = [*headers, (REQUEST_TAG, request_tag(scope).encode())]
         await send(message)
 

@@ -28,7 +28,7 @@ DESCRIPTION = (
 SCHEMAS = "#/components/schemas/{name}"
 EVERYWHERE = ("internal_error",)
 FOR_CALLERS = ("sign_in_required", "invalid_token", "scope_missing", "untrusted_proxy", "unavailable")
-FOR_BODIES = ("invalid_request", "invalid_json", "body_too_large", "unsupported_media_type")
+FOR_BODIES = ("invalid_request", "invalid_json", "body_too_slow", "body_too_large", "unsupported_media_type")
 FOR_COUNTED = ("rate_limited",)
 FOR_DECISIONS = (
     "invalid_idempotency_key",
@@ -198,7 +198,7 @@ def _reference(struct: type[Any]) -> dict[str, str]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
+        {"name": name, "in": "path", "required": True, "schema": _path_schema(name), "example": example}
         for name, example in operation.path.items()
     ]
     if operation.query is not None:
@@ -210,6 +210,16 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     if operation.versioned:
         found.append(IF_MATCH)
     return found
+
+
+def _path_schema(name: str) -> dict[str, Any]:
+    """Describe a part of a path: the public name of a resource, the start of an occurrence, or an id."""
+    match name:
+        case "resource_id":
+            return {"type": "string", "minLength": 1}
+        case "start":
+            return {"type": "string", "pattern": r"^\d{8}T\d{6}Z$"}
+    return {"type": "string", "format": "uuid"}
 
 
 def _query_parameter(item: msgspec.structs.FieldInfo, operation: Operation) -> dict[str, Any]:
@@ -339,5 +349,5 @@ IF_MATCH: dict[str, Any] = {
     "in": "header",
     "required": False,
     "description": "The ETag of the version that is to be changed.",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "minLength": 1},
 }

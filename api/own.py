@@ -8,7 +8,7 @@ from litestar import Controller, get
 from msgspec import UNSET
 
 from api import offer_operations as operations
-from api.access import Caller, caller_of, may_read
+from api.access import caller_of, may_read
 from api.bodies import DEFAULT_LIMIT
 from api.cursors import cursor_of, place_of
 from api.http import Answer, Call, json_answer, uuid_segment
@@ -19,6 +19,7 @@ from api.views import booking_body
 from engine.chain import EPOCH
 from engine.errors import NotFound
 from engine.store.offers import END, LAST, Window
+from engine.store.people import find_person
 from engine.store.pools import READ_TIMEOUT_S, Connection
 from engine.store.reading import ask
 from engine.store.timeline import Change, Concerned, find_concerned, list_changes, list_own_bookings
@@ -71,13 +72,18 @@ class UserBookingController(Controller):
         """List a person's bookings: one's own, or as an operator anybody's."""
         user = uuid_segment(request, "user_id")
         query = OWN_BOOKING_QUERY.decode_query(request.scope["query_string"])
-        if not _may_list(caller_of(request), user):
+        if not await _may_list(request, user):
             raise NotFound("user", str(user))
         return await _bookings(request, str(user), query)
 
 
-def _may_list(caller: Caller, user: UUID) -> bool:
-    return caller.person == user or caller.operates
+async def _may_list(call: Call, user: UUID) -> bool:
+    """Whether somebody may list a person's bookings: their own, and operators those of anybody who is there."""
+    caller = caller_of(call)
+    if caller.person == user or not caller.operates:
+        return caller.person == user
+    known = await ask(parts_of(call).primary, lambda connection: find_person(connection, user), within_s=READ_TIMEOUT_S)
+    return known is not None
 
 
 async def _bookings(call: Call, whose: str, query: OwnBookingQuery) -> Answer:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -44,6 +45,8 @@ class Parts:
     rates: Rates
     analyst: Analyst
     ledger_key: SigningKey | None = None
+    exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the one export of a person that may be under way in a process."""
 
     @property
     def public_keys(self) -> tuple[KeyBody, ...]:

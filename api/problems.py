@@ -57,6 +57,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no_ledger_key": (404, "Nothing is signed here"),
     "not_found": (404, "There is nothing at this address"),
     "method_not_allowed": (405, "The address does not take this method"),
+    "body_too_slow": (408, "The body did not come in time"),
     "body_too_large": (413, "The body is too large"),
     "unsupported_media_type": (415, "The body is not JSON"),
     # a request that was decided
@@ -121,6 +122,7 @@ DETAILS: dict[str, str] = {
     "used. firstcome operator-code makes another.",
     "email_taken": "There is an account with this e-mail address; log in with it.",
     "too_many_api_keys": "End one that is not needed before making another.",
+    "body_too_slow": "The body was not there within 20 seconds. Nothing of the request was kept; send it again.",
     Reason.KEY_REUSED: "This Idempotency-Key was used before, with another request.",
     Reason.ALREADY_CANCELLED: "A cancelled booking cannot be rescheduled.",
     Reason.ALREADY_RESCHEDULED: "This booking was rescheduled; the one that rescheduled_to names can be changed.",

@@ -25,7 +25,7 @@ class StreamedAnswer:
 
     __slots__ = ("first", "headers", "rest")
 
-    def __init__(self, first: bytes, rest: AsyncGenerator[bytes], media_type: bytes, name: str) -> None:
+    def __init__(self, first: bytes, rest: AsyncGenerator[bytes, None], media_type: bytes, name: str) -> None:
         self.first = first
         self.rest = rest
         self.headers = [

@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from cli import VERSION, api, audit, bench, chaos, ledger, load, migrate, operator_code, up, verify, worker
+from cli import VERSION, api, audit, bench, chaos, ledger, load, migrate, operator_code, seed, up, verify, worker
 from engine.errors import StartupRefused
 
-COMMANDS = (up, api, worker, migrate, operator_code, verify, ledger, bench, load, chaos, audit)
+COMMANDS = (up, api, worker, migrate, operator_code, seed, verify, ledger, bench, load, chaos, audit)
 """In the order in which ``--help`` shows them."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from msgspec import UNSET
+
 from engine.errors import NotFound
 from engine.proof import Head, Receipt, encode_line, encode_row, instant_text, signed
 from engine.signing import SigningKey
@@ -29,6 +31,10 @@ async def export_lines(connection: Connection, resource_id: str, key: SigningKey
             resource=found.resource,
             initial_capacity=found.initial_capacity,
             time_zone=found.time_zone,
+            event=found.event or UNSET,
+            initial_seats=found.initial_seats or UNSET,
+            start_time=instant_text(found.start_time) if found.start_time else UNSET,
+            end_time=instant_text(found.end_time) if found.end_time else UNSET,
             last_ticket=found.last_ticket,
             row_hash=found.row_hash.hex(),
             exported_at=instant_text(as_of),

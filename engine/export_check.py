@@ -15,6 +15,7 @@ from engine.batch import TICKET_JUMP
 from engine.chain import EPOCH, GENESIS, LedgerRow, row_hash
 from engine.proof import LONGEST_LINE, Head, Receipt, Signed, Unreadable, decode_row, instant_text, read_document
 from engine.replay import Replay
+from engine.replay.seats import offer_of
 from engine.signing import SIGNATURE, BadSignature, PublicKey, check_signature
 
 NAMED = 100
@@ -212,7 +213,7 @@ class _Walk:
     """One pass over the rows, with what is known of the row before."""
 
     def __init__(self, findings: Findings, head: Head, receipt: Receipt | None) -> None:
-        self.replay = Replay(capacity=head.initial_capacity)
+        self.replay = Replay(capacity=head.initial_capacity, event=offer_of(*head.offered) if head.offered else None)
         self._findings = findings
         self._head = head
         self._receipt = receipt

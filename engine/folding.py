@@ -25,7 +25,7 @@ from engine.store.pools import Pool
 
 EVERY_S = 30.0
 """What is not folded is counted row by row with every read, so this bounds what a read costs after a launch."""
-STEP = timedelta(hours=6)
+STEP = timedelta(days=1)
 """What one transaction folds at most: after an outage, or over a ledger from before there were counts."""
 STATEMENT_S = 60.0
 """How long one statement may take. It holds no lock that anybody else waits for."""

@@ -10,7 +10,7 @@ from engine.errors import StartupRefused
 from engine.intake import Intake
 from engine.queue.check import check_redis
 from engine.queue.intake import QueuedIntake
-from engine.store.installation import check_mode, check_settings
+from engine.store.installation import check_mode, check_settings, mark_production
 from engine.store.pools import Pool
 from engine.store.startup import check_readable, not_migrated, told_in_a_sentence
 from migrations.runner import status
@@ -30,6 +30,8 @@ async def check_installation(config: Config, pool: Pool) -> None:
         async with pool.acquire() as connection:
             await check_settings(connection)
             await check_mode(connection, config.booking_mode)
+            if config.environment == "production":
+                await mark_production(connection)
     if config.booking_mode == "queue":
         assert config.redis_url is not None
         await _check_redis(config.redis_url)

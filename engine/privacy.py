@@ -1,10 +1,10 @@
-"""Erasing a person, and everything that is kept of one.
+"""Erasing a person.
 
 An erasure has three steps::
 
     there --one transaction--> erased --each text by itself--> without texts --through the queues--> nothing ahead
 
-The first takes name, address and password and ends sessions and keys: from then on nobody is let in as them, and
+The first takes name, e-mail address and password and ends sessions and keys: from then on nobody is let in as them, and
 commands of theirs that wait and would claim something are withdrawn when their turn comes (engine/batch.py). The
 second takes away what they wrote. The third cancels what they have ahead with commands as anybody's, so that order and
 ledger hold: their slots behind the seats of their guests, their bookings, their series.
@@ -22,8 +22,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from uuid import UUID
 
@@ -40,7 +42,7 @@ from engine.commands import (
     Request,
     Status,
 )
-from engine.errors import EngineError
+from engine.errors import Unavailable
 from engine.identifiers import uuid7
 from engine.intake import Intake
 from engine.store import privacy as store
@@ -48,7 +50,6 @@ from engine.store.audit import Act
 from engine.store.offers import FIRST
 from engine.store.pools import READ_TIMEOUT_S, Pool
 from engine.store.reading import ask
-from engine.store.verify import one_snapshot
 
 EVERY_S = 600.0
 """Between two looks for erasures that were interrupted."""
@@ -75,19 +76,30 @@ ENDINGS: dict[str, Callable[[UUID], Command]] = {
 """What ends each kind of ``store.Ahead``."""
 
 
-async def erase_person(pool: Pool, intake: Intake, person: UUID, act: Act, *, within_s: float) -> datetime | None:
+@dataclass(slots=True, frozen=True)
+class Erasure:
+    """That somebody was erased.
+
+    finished  whether nothing is left that has to be taken away or cancelled; False: it goes on later.
+    """
+
+    erased_at: datetime
+    finished: bool
+
+
+async def erase_person(pool: Pool, intake: Intake, person: UUID, act: Act, *, within_s: float) -> Erasure | None:
     """Erase a person, and cancel what they have ahead, as far as that is done in time; the rest is done later.
 
     act       that it was done; noted with the erasure.
     within_s  how long to wait for what goes through the queues.
 
-    Returns when they were erased, which may have been before. None: there is no such person.
-    Raises EngineError where nothing was erased.
+    Returns None where there is no such person.
+    Raises EngineError where it is not known whether they were erased.
     """
     erased_at = await ask(pool, lambda connection: store.erase_person(connection, person, act), within_s=READ_TIMEOUT_S)
-    if erased_at is not None:
-        await _finish(pool, intake, person, within_s=within_s)
-    return erased_at
+    if erased_at is None:
+        return None
+    return Erasure(erased_at, await _finish(pool, intake, person, within_s=within_s))
 
 
 async def finish_erasures_forever(pool: Pool, intake: Intake) -> None:
@@ -104,13 +116,8 @@ async def finish_erasures(pool: Pool, intake: Intake) -> None:
     """Go on with every erasure that may not be finished."""
     behind = FIRST
     while True:
-        people = await ask(
-            pool,
-            lambda connection, behind=behind: store.unfinished_erasures(  # type: ignore[misc]
-                connection, behind=behind, days=KEPT_DAYS, limit=PEOPLE_AT_ONCE
-            ),
-            within_s=READ_TIMEOUT_S,
-        )
+        find = partial(store.unfinished_erasures, behind=behind, days=KEPT_DAYS, limit=PEOPLE_AT_ONCE)
+        people = await ask(pool, find, within_s=READ_TIMEOUT_S)
         for person in people:
             await _finish(pool, intake, person, within_s=CANCELLED_WITHIN_S)
         if len(people) < PEOPLE_AT_ONCE:
@@ -118,16 +125,29 @@ async def finish_erasures(pool: Pool, intake: Intake) -> None:
         behind = people[-1]
 
 
-async def _finish(pool: Pool, intake: Intake, person: UUID, *, within_s: float) -> None:
-    """Take the second and the third step. Trouble is left to the next round: the person is erased."""
+async def _finish(pool: Pool, intake: Intake, person: UUID, *, within_s: float) -> bool:
+    """Take the second and the third step. Trouble is left to the next round: the person is erased.
+
+    Returns whether all of it was done.
+    """
     try:
-        await ask(pool, lambda connection: store.empty_texts(connection, person), within_s=READ_TIMEOUT_S)
         async with asyncio.timeout(within_s):
+            await _empty_texts(pool, person)
             await _end_ahead(pool, intake, person)
+            return True
     except TimeoutError:
         logger.info("an erasure goes on later", extra={"person": str(person)})
     except Exception as error:  # noqa: BLE001  # see above
         logger.warning("an erasure goes on later", extra={"person": str(person), "error": repr(error)})
+    return False
+
+
+async def _empty_texts(pool: Pool, person: UUID) -> None:
+    """Take away what a person wrote, a few rows in a transaction: none waits for another while it holds them."""
+    for statement in store.EMPTYING:
+        empty = partial(store.empty_texts, statement=statement, person=person)
+        while await ask(pool, empty, within_s=READ_TIMEOUT_S):
+            pass
 
 
 async def _end_ahead(pool: Pool, intake: Intake, person: UUID) -> None:
@@ -137,19 +157,17 @@ async def _end_ahead(pool: Pool, intake: Intake, person: UUID) -> None:
     A guest who came before is found the next time.
     """
     while True:
-        ahead = await ask(
-            pool,
-            lambda connection: store.standing_ahead(connection, person, limit=AHEAD_AT_ONCE),
-            within_s=READ_TIMEOUT_S,
-        )
+        find = partial(store.standing_ahead, person=person, limit=AHEAD_AT_ONCE)
+        ahead = await ask(pool, find, within_s=READ_TIMEOUT_S)
         if not ahead:
             return
         requests = [_request(person, item) for item in ahead]
         answers = await asyncio.gather(
             *(intake.decide(request, wait_s=OUTCOME_WITHIN_S) for request in requests), return_exceptions=True
         )
+        failures = [answer for answer in answers if isinstance(answer, Exception)]
         if not any(_confirmed(answer) for answer in answers):
-            raise EngineError("what an erased person has ahead could not be cancelled")
+            raise failures[0] if failures else Unavailable("what an erased person has ahead is not decided yet")
 
 
 def _request(person: UUID, ahead: store.Ahead) -> Request:
@@ -160,19 +178,3 @@ def _request(person: UUID, ahead: store.Ahead) -> Request:
 
 def _confirmed(answer: Outcome | Queued | BaseException) -> bool:
     return isinstance(answer, Outcome) and answer.status is Status.CONFIRMED
-
-
-async def export_person(pool: Pool, person: UUID) -> AsyncIterator[tuple[str, store.Row | list[store.Row]]]:
-    """Read everything that is kept of a person, as of one instant.
-
-    Yields ``("profile", …)``, then for each of ``store.SECTIONS`` its name with a chunk of its rows, as often as it
-    has one; nothing at all where there is no such person.
-    """
-    async with pool.acquire(timeout=READ_TIMEOUT_S) as connection, one_snapshot(connection):
-        profile = await store.export_profile(connection, person)
-        if profile is None:
-            return
-        yield "profile", profile
-        for section in store.SECTIONS:
-            async for rows in store.export_section(connection, section, person):
-                yield section, rows

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from engine.chain import LedgerRow
 from engine.signing import KEY_ID, SIGNATURE, Document, SigningKey
@@ -45,10 +45,21 @@ class Signed(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return members
 
 
+class OfferedEvent(NamedTuple):
+    """An event as it was made."""
+
+    event: UUID
+    seats: int
+    start_time: datetime
+    end_time: datetime
+
+
 class Head(Signed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The first line of an export.
 
     resource     the number that every row is of.
+    event        the event that the resource is; ``initial_seats``, ``start_time`` and ``end_time`` are of it as it was
+                 made. Where the resource is no event, all four are left out.
     last_ticket  of the last row; 0 where there is none.
     row_hash     of the last row; 64 zeros where there is none.
     exported_at  the instant whose snapshot it is, by the database's clock.
@@ -59,11 +70,30 @@ class Head(Signed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     resource: Positive
     initial_capacity: Positive
     time_zone: str
+    event: UUID | UnsetType = UNSET
+    initial_seats: Positive | UnsetType = UNSET
+    start_time: str | UnsetType = UNSET
+    end_time: str | UnsetType = UNSET
     last_ticket: Count
     row_hash: Hash
     exported_at: str
     key_id: str | None = None
     signature: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where an event is told in part."""
+        _ = self.offered
+
+    @property
+    def offered(self) -> OfferedEvent | None:
+        """The event as it was made, None where the resource is none. Raises ValueError."""
+        match self.event, self.initial_seats, self.start_time, self.end_time:
+            case UUID() as event, int(seats), str(start_time), str(end_time):
+                return OfferedEvent(event, seats, instant_of(start_time), instant_of(end_time))
+            case members if all(member is UNSET for member in members):
+                return None
+            case _:
+                raise ValueError("it tells an event in part")
 
 
 class Receipt(Signed, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +122,13 @@ def signed(document: SignedT, key: SigningKey | None) -> SignedT:
 def instant_text(instant: datetime) -> str:
     """How signed documents say an instant: UTC, with all microseconds."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+def instant_of(text: str) -> datetime:
+    """Read what ``instant_text`` wrote. Raises ValueError."""
+    if not text.endswith("Z"):
+        raise ValueError("an instant is UTC")
+    return datetime.fromisoformat(text)
 
 
 def read_document(line: bytes, kind: type[SignedT]) -> SignedT:

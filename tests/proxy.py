@@ -34,6 +34,7 @@ class Proxy:
     """Passes bytes on between clients and one server, unless told otherwise.
 
     swallow   asked about everything the server says; what it answers True to never arrives.
+    delay_s   asked how long what the server says is held back.
     standing  clients keep their connections while the server is away, until ``attach_anew``.
     """
 
@@ -47,6 +48,7 @@ class Proxy:
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.swallow: Swallow = lambda _link, _said: False
+        self.delay_s: Callable[[Link], float] = lambda _link: 0.0
         self.standing = False
         self.swallowed = 0
         self.cuts = 0
@@ -123,6 +125,8 @@ class Proxy:
                 if self.swallow(link, said):
                     self.swallowed += 1
                     continue
+                if delay_s := self.delay_s(link):
+                    await asyncio.sleep(delay_s)
                 link.client.write(said)
                 await link.client.drain()
         if not self.standing:

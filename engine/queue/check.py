@@ -10,6 +10,7 @@ from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 from engine.errors import StartupRefused
 from engine.queue.client import open_client
+from engine.queue.flushing import ALWAYS, EVERYSEC, UNKNOWN, ask_server, is_honest
 
 OLDEST = (7, 0)
 LOADING_S = 10.0
@@ -65,25 +66,21 @@ async def _check(client: Redis) -> None:
         )
     if not (await client.info("persistence"))["aof_enabled"]:
         raise StartupRefused("Redis runs with appendonly no; it must be yes: a restart would lose accepted commands.")
-    if not await has_waitaof(client) and await _appendfsync(client) != "always":
+    await _check_flushing(client, version)
+
+
+async def _check_flushing(client: Redis, version: str) -> None:
+    """Raise StartupRefused where nothing can make sure that the queue is on disk."""
+    server = await ask_server(client)
+    if server.appendfsync == ALWAYS:
+        return
+    if server.appendfsync not in {EVERYSEC, UNKNOWN}:
+        raise StartupRefused(f"Redis runs with appendfsync {server.appendfsync}; it must be everysec or always.")
+    if server.settable:
+        return
+    if not server.waitaof or not await is_honest(client):
         raise StartupRefused(
-            f"Redis {version} has no WAITAOF and runs without appendfsync always; it needs one of the two, "
+            f"Redis {version} does not tell when it has flushed, and its user may not set it; let it run with "
+            "appendfsync always and allow CONFIG GET, or allow CONFIG SET as well, "
             "or an accepted command could be lost in a power cut."
         )
-
-
-async def has_waitaof(client: Redis) -> bool:
-    """Whether the server can say that what it was told is on disk (Redis 7.2, Valkey)."""
-    try:
-        await client.execute_command("WAITAOF", 0, 0, 1)  # type: ignore[no-untyped-call]
-    except ResponseError:
-        return False
-    return True
-
-
-async def _appendfsync(client: Redis) -> str:
-    try:
-        answer = await client.config_get("appendfsync")
-    except ResponseError:
-        return "unknown"
-    return str(answer.get("appendfsync", "unknown"))

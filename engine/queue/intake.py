@@ -29,9 +29,9 @@ from engine.config import Config
 from engine.errors import EngineError, OverRate, QueueFull, StorageFull, TooManyWaiting, Unavailable
 from engine.intake import Count
 from engine.queue import scripts
-from engine.queue.check import has_waitaof
 from engine.queue.client import open_client
 from engine.queue.entries import decode_replies, encode_body, field_of
+from engine.queue.flushing import ask_server
 from engine.queue.jobs import enqueue_turn, open_jobs
 from engine.queue.keys import reply_channel
 from engine.queue.promise import Promiser
@@ -149,7 +149,7 @@ class QueuedIntake:
         """Listen for replies, then take requests. Raises Unavailable where Redis does not answer."""
         failpoints.arm(self._failpoints)
         try:
-            self._promiser.start(waitaof=await has_waitaof(self._redis))
+            self._promiser.start(await ask_server(self._redis))
         except TROUBLE as error:
             raise Unavailable(f"Redis does not answer: {error}") from error
         for work in (self._listen(), self._send(), self._tick(), self._ask_ledger()):

@@ -22,6 +22,9 @@ fc:request:<request id>    string  resource, field and caller of a command whose
                                    Until it is trimmed, at most a day
 fc:rate:<policy>:<who>     string  when, in microseconds, all of a quota is there again: of a person, an
                                    address or the hash of an account. Until then: an hour at most
+fc:flushing                string  who forces a flush now (flushing.py). 2 s at most
+fc:everysec                string  run id of the server that is to be set back to ``appendfsync everysec``.
+                                   Until it is, by its owner or the next flush
 fc:ready                   list    resources with work and no owner, each once
 fc:turns                   zset    living turns, <worker>:<turn> -> deadline
 fc:turn:<token>            set     resources that a turn holds. Gone when the turn ends or is swept
@@ -44,6 +47,7 @@ clock that goes back cannot keep the dead alive.
 from __future__ import annotations
 
 MEMORY = "fc:memory"
+FLUSHING = "fc:flushing"
 WAKE_TURNS = "fc:wake:turns"
 WAKE_WORKERS = "fc:wake:workers"
 

@@ -1,13 +1,14 @@
 """Before a caller is sent away with an address: the command is on disk, and can be found there.
 
-WAITAOF waits for what *its own connection* wrote, so the address is written on that connection just
-before: whatever was written earlier, by whomever, is on disk with it. One call serves all that wait.
+The addresses are written, and flushed: whatever was written earlier, by whomever, is on disk with them. How that is
+made sure of is in ``flushing``. One flush serves all that wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from uuid import UUID
 
 from redis.exceptions import RedisError
@@ -15,10 +16,8 @@ from redis.exceptions import RedisError
 from engine.errors import EngineError, NotPromised, Unavailable
 from engine.queue import scripts
 from engine.queue.client import open_client
+from engine.queue.flushing import ON_DISK_WITHIN_MS, Flusher, Server
 from engine.tasks import end_tasks
-
-ON_DISK_WITHIN_MS = 4_000
-"""With ``appendfsync everysec`` the disk is written to once a second, and a busy one may take another."""
 
 logger = logging.getLogger(__name__)
 
@@ -27,18 +26,16 @@ class Promiser:
     """Makes 202 true for the requests of one API process."""
 
     def __init__(self, redis_url: str) -> None:
-        # A connection of its own: a WAITAOF holds everything behind it up.
+        # A connection of its own: WAITAOF waits for what its own connection wrote, and holds up everything behind it.
         self._client = open_client(redis_url, timeout_s=ON_DISK_WITHIN_MS / 1000 + 1)
         self._redis = self._client.client()
-        self._waitaof = True
         self._pending: list[tuple[tuple[UUID, int, bytes, str], asyncio.Future[None]]] = []
         self._kick = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, *, waitaof: bool) -> None:
-        """Begin. Without WAITAOF the server runs ``appendfsync always``: what it answered is on disk."""
-        self._waitaof = waitaof
-        self._task = asyncio.create_task(self._run())
+    def start(self, server: Server) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run(Flusher(self._redis, server)))
 
     async def stop(self) -> None:
         """End; promises under way fail."""
@@ -54,20 +51,17 @@ class Promiser:
         self._kick.set()
         await future
 
-    async def _run(self) -> None:
+    async def _run(self, flusher: Flusher) -> None:
         while True:
             await self._kick.wait()
             self._kick.clear()
             batch, self._pending = self._pending, []
+            commands = [command for command, _ in batch]
             error: EngineError | None = None
             try:
-                await scripts.address(self._redis, [command for command, _ in batch])
-                if self._waitaof:
-                    on_disk, _ = await self._redis.execute_command(  # type: ignore[no-untyped-call]
-                        "WAITAOF", 1, 0, ON_DISK_WITHIN_MS
-                    )
-                    if not on_disk:
-                        error = NotPromised("the queue is not on disk yet; send the request again")
+                await flusher.flush(partial(scripts.address, self._redis, commands))
+            except NotPromised as trouble:
+                error = trouble
             except (RedisError, OSError, TimeoutError) as trouble:
                 logger.warning("a promise could not be made", extra={"error": repr(trouble)})
                 error = NotPromised("the queue cannot be asked; send the request again")

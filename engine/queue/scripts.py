@@ -43,10 +43,11 @@ _BUCKET = Struct(">IIB")
 _LUA = Path(__file__).parent / "lua"
 _SPANS = f"local LEASE, ANNOUNCED = {LEASE_S * 1_000_000:.0f}, {ANNOUNCED_S * 1_000_000:.0f}\n"
 _SHARED = _SPANS + "\n".join(
-    (_LUA / f"{name}.lua").read_text(encoding="utf-8") for name in ("announce", "give_back", "rate")
+    (_LUA / f"{name}.lua").read_text(encoding="utf-8") for name in ("announce", "give_back", "rate", "run_id")
 )
 MAY_EXCEED_MEMORY = frozenset(
     {"take", "attempt", "trim", "release", "restamp", "beat", "sweep", "bury", "end_turn", "address", "find"}
+    | {"lock_flush", "mark_flush", "unlock_flush"}
 )
 """Scripts that must run when Redis is full: they are how it gets empty. ``enqueue`` and ``limit`` are refused then."""
 
@@ -232,6 +233,25 @@ async def address(redis: Redis, commands: Iterable[tuple[UUID, int, bytes, str]]
     for request_id, resource, field, caller in commands:
         arguments += (request_id.bytes, resource, field, caller)
     await run(redis, "address", *arguments)
+
+
+async def lock_flush(redis: Redis, token: str, *, span_ms: int) -> tuple[bool, bool]:
+    """Take the lock of whoever is about to force a flush; it goes by itself after ``span_ms``.
+
+    Returns whether it was taken, and whether one that died left the server at ``appendfsync always``.
+    """
+    answer = int(await run(redis, "lock_flush", token, span_ms))
+    return answer > 0, answer == 2
+
+
+async def mark_flush(redis: Redis, token: str, *, forced: bool) -> bool:
+    """Note that ``appendfsync`` is to be set back, or that it was. Returns False where the lock was lost."""
+    return bool(await run(redis, "mark_flush", token, int(forced)))
+
+
+async def unlock_flush(redis: Redis, token: str) -> None:
+    """Give the lock back, if it is still held under this token."""
+    await run(redis, "unlock_flush", token)
 
 
 async def find(

@@ -17,6 +17,13 @@ from collections.abc import Callable
 
 from engine.chain import LedgerRow
 from engine.commands import Reason, Status
+from engine.replay.seats import (
+    replay_book_seat,
+    replay_cancel_slot,
+    replay_cancel_slot_rule,
+    replay_change_event,
+    replay_publish_slots,
+)
 from engine.replay.series import (
     replay_book_series,
     replay_cancel_occurrence,
@@ -25,7 +32,8 @@ from engine.replay.series import (
     replay_restore_occurrence,
 )
 from engine.replay.singles import replay_book, replay_cancel, replay_reschedule, replay_update
-from engine.replay.state import Incomplete, State
+from engine.replay.state import LIMITS, Incomplete, Seats, State, first_of
+from engine.rules.seats import Offer
 
 Replayed = Callable[[State, LedgerRow], str | None]
 KINDS: dict[str, Replayed] = {
@@ -38,6 +46,11 @@ KINDS: dict[str, Replayed] = {
     "cancel_occurrence": replay_cancel_occurrence,
     "restore_occurrence": replay_restore_occurrence,
     "move_occurrence": replay_move_occurrence,
+    "publish_slots": replay_publish_slots,
+    "cancel_slot": replay_cancel_slot,
+    "cancel_slot_rule": replay_cancel_slot_rule,
+    "book_seat": replay_book_seat,
+    "change_event": replay_change_event,
 }
 """What says of a row of that kind what is wrong with it."""
 REPEATED = "repeated"
@@ -51,11 +64,14 @@ class Replay:
     """Decides the rows of one resource again, in ticket order.
 
     capacity  what the resource had before its first ticket.
+    event     the event that it is, as it was then.
     """
 
-    def __init__(self, *, capacity: int) -> None:
+    def __init__(self, *, capacity: int, event: Offer | None = None) -> None:
         self.replayed = 0
         self._state = State(capacity=capacity)
+        if event is not None:
+            self._state.seats[event.slot] = Seats(event)
         self._decided = _Decided()
 
     @property
@@ -89,7 +105,7 @@ class Replay:
         if row.reason == Reason.KEY_REUSED:
             self._state.give(Reason.KEY_REUSED)
             return None
-        return self._replay_kind(row)
+        return first_of([self._replay_kind(row), _fault_of_count(row)])
 
     def _replay_kind(self, row: LedgerRow) -> str | None:
         replayed = KINDS.get(row.kind)
@@ -98,6 +114,16 @@ class Replay:
         self._state.give(f"kind_{row.kind}")
         self._state.foreign = self._state.foreign or row.outcome == Status.CONFIRMED
         return None
+
+
+def _fault_of_count(row: LedgerRow) -> str | None:
+    """Say what is wrong with what a row counted of a person: whoever has as many as may be gets a no, and no other."""
+    if row.counted is None or row.counted_limit is None:
+        return None
+    reached = row.counted >= row.counted_limit
+    if reached == (row.reason in LIMITS):
+        return None
+    return f"it counts {row.counted} of {row.counted_limit} bookings, and is not decided by that"
 
 
 class _Decided:

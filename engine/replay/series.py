@@ -13,17 +13,18 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from engine.chain import LedgerRow, decode_detail
-from engine.commands import BookingStatus, Reason, SeriesDetail
+from engine.chain import LedgerRow
+from engine.commands import BookingStatus, Reason
 from engine.replay.claims import Claim, Ended, StandingSeries, before_all, behind_all, first_start
 from engine.replay.singles import NOT_NEW, OTHER_THAN_NAMED
 from engine.replay.state import (
+    LIMITS,
     NOT_KNOWN,
+    STALE,
     TOO_MUCH,
     Incomplete,
     State,
+    detail_of,
     first_of,
     granted,
     interval_of,
@@ -38,15 +39,17 @@ from engine.rules.wall_clock import to_utc
 NOT_THERE = "the series has no such occurrence, or not at that time"
 OF_SEVERAL = "a_move_of_several_was_refused"
 """Why a row was taken as given: it does not say which occurrences were to be moved."""
+OF_A_RULE = frozenset({Reason.RULE_CANNOT_MOVE, Reason.SERIES_OVERLAPS_ITSELF, Reason.TOO_MANY_SERIES})
+"""Reasons that rest on all occurrences of a series, and on how many others have no end."""
 STANDS = BookingStatus.CONFIRMED
 
 
 def replay_book_series(state: State, row: LedgerRow) -> str | None:
     """``book_series``."""
-    detail = _detail_of(row)
+    detail = detail_of(row)
     if row.places is None or detail.recurrence is None:
         raise Incomplete
-    if taken_as_given(state, row, versioned=False):
+    if taken_as_given(state, row, OF_A_RULE | LIMITS):
         return None
     recurrence, skipped = detail.recurrence, frozenset(detail.skipped)
     wished = replace_excluded(recurrence, set(recurrence.excluded) - skipped)
@@ -59,14 +62,14 @@ def replay_cancel_series(state: State, row: LedgerRow) -> str | None:
     series = state.series.get(subject_of(row))
     if series is None:
         return state.unfounded(row)
-    if taken_as_given(state, row, versioned=series.status is STANDS):
+    if taken_as_given(state, row, STALE if series.status is STANDS else ()):
         return None
     gone = series.status is BookingStatus.RESCHEDULED
     fault = state.judge(row, Refusal(Reason.ALREADY_RESCHEDULED) if gone else None, vague=series.vague)
     if not granted(row) or series.status is not STANDS:
         return fault
     leaving = [name for name, claim in series.claims.items() if claim.start_time > row.decided_at]
-    if not (series.recurrence.infinite or state.unsure) and _detail_of(row).occurrences != len(leaving):
+    if not (series.recurrence.infinite or state.unsure) and detail_of(row).occurrences != len(leaving):
         fault = fault or f"it gives another number of occurrences back than the {len(leaving)} that stood"
     state.claims.leave(series)
     series.vague = series.vague or series.recurrence.infinite
@@ -113,7 +116,8 @@ def replay_restore_occurrence(state: State, row: LedgerRow) -> str | None:
         state.give(NOT_KNOWN)
         return _put_back(state, row, series, name)
     refusal = _refuse_restore(state, row, series, lost)
-    if taken_as_given(state, row, versioned=refusal is None or refusal.reason is Reason.CONFLICT):
+    sent = STALE if refusal is None or refusal.reason is Reason.CONFLICT else frozenset[Reason]()
+    if taken_as_given(state, row, sent if refusal else sent | LIMITS):
         return None
     if series.went_on and row.reason == Reason.NOT_AN_OCCURRENCE:
         state.give(NOT_KNOWN)  # it may belong to the series that goes on
@@ -128,11 +132,11 @@ def replay_move_occurrence(state: State, row: LedgerRow) -> str | None:
     series = state.series.get(subject_of(row))
     if series is None:
         return state.unfounded(row)
-    detail = _detail_of(row)
+    detail = detail_of(row)
     if granted(row) and detail.recurrence is not None:
         return _move_several(state, row, series, detail.recurrence)
     if not granted(row) and detail.occurrences == 0:
-        if not taken_as_given(state, row, versioned=True):
+        if not taken_as_given(state, row, STALE | OF_A_RULE):
             state.give(OF_SEVERAL)
         return None
     return _move_one(state, row, series, _name_of(row))
@@ -336,7 +340,7 @@ def _as_given(
     state: State, row: LedgerRow, series: StandingSeries, claim: Claim | None, refusal: Refusal | None
 ) -> bool:
     """Take a row about one occurrence as given, where it is not known enough of it."""
-    if taken_as_given(state, row, versioned=refusal is None):
+    if taken_as_given(state, row, () if refusal else STALE):
         return True
     named_by_its_own_id = row.reason in (Reason.ALREADY_CANCELLED, Reason.ALREADY_RESCHEDULED)
     if named_by_its_own_id or (claim is None and (series.vague or state.unsure)):
@@ -425,20 +429,9 @@ def _start(told: Claim | Ended | None, name: datetime) -> datetime:
     return told.start_time if told is not None else name
 
 
-def _detail_of(row: LedgerRow) -> SeriesDetail:
-    """What a row says of a series. Raises Incomplete where it says nothing."""
-    try:
-        detail = decode_detail(row.detail)
-    except msgspec.DecodeError:
-        raise Incomplete from None
-    if detail is None:
-        raise Incomplete
-    return detail
-
-
 def _name_of(row: LedgerRow) -> datetime:
     """The occurrence that a row names. Raises Incomplete where it names none."""
-    occurrence = _detail_of(row).occurrence
+    occurrence = detail_of(row).occurrence
     if occurrence is None:
         raise Incomplete
     return occurrence

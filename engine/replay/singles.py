@@ -5,10 +5,14 @@ Each function says what is wrong with a row of its kind, or None, and then lets 
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from engine.chain import LedgerRow
-from engine.commands import BookingStatus
+from engine.commands import BookingStatus, Reason
 from engine.replay.claims import Claim
 from engine.replay.state import (
+    LIMITS,
+    STALE,
     TOO_MUCH,
     Incomplete,
     State,
@@ -22,6 +26,8 @@ from engine.rules.decide import Standing, refuse_cancel, refuse_move, refuse_upd
 
 NOT_NEW = "it makes a booking that was made before"
 OTHER_THAN_NAMED = "it is granted for another booking than the one that it names, or for another time"
+OF_NOTICE = frozenset({Reason.TOO_LATE_TO_CANCEL})
+OF_A_SLOT = "what claims a slot's time ends with the slot, and neither it nor a seat is moved"
 
 
 def replay_book(state: State, row: LedgerRow) -> str | None:
@@ -29,9 +35,10 @@ def replay_book(state: State, row: LedgerRow) -> str | None:
     start_time, end_time = interval_of(row)
     if row.places is None or row.places < 1:
         raise Incomplete
-    if taken_as_given(state, row, versioned=False):
+    refusal = state.claims.refuse(start_time, end_time, row.places, now=row.decided_at)
+    if taken_as_given(state, row, () if refusal else LIMITS):
         return None
-    faults = [state.judge(row, state.claims.refuse(start_time, end_time, row.places, now=row.decided_at))]
+    faults = [state.judge(row, refusal)]
     if granted(row):
         faults.append(_make(state, row, row.places))
     return first_of(faults)
@@ -42,12 +49,15 @@ def replay_cancel(state: State, row: LedgerRow) -> str | None:
     standing = state.bookings.get(subject_of(row))
     if standing is None:
         return state.unfounded(row)
-    if taken_as_given(state, row, versioned=standing.status is BookingStatus.CONFIRMED):
+    if standing.slot == standing.booking:
+        return OF_A_SLOT
+    sent = (STALE | OF_NOTICE if standing.is_seat else STALE) if standing.status is BookingStatus.CONFIRMED else ()
+    if taken_as_given(state, row, sent):
         return None
     faults = [state.judge(row, refuse_cancel(standing, if_version=None))]
     if granted(row):
-        faults.append(None if _is_of(row, standing) else OTHER_THAN_NAMED)
-        _end(state, standing, BookingStatus.CANCELLED)
+        faults.append(None if is_of(row, standing) else OTHER_THAN_NAMED)
+        end(state, standing, BookingStatus.CANCELLED)
     return first_of(faults)
 
 
@@ -57,25 +67,28 @@ def replay_reschedule(state: State, row: LedgerRow) -> str | None:
     old = state.bookings.get(subject_of(row))
     if old is None:
         return first_of([state.unfounded(row), _make(state, row, row.places) if granted(row) else None])
-    if taken_as_given(state, row, versioned=old.status is BookingStatus.CONFIRMED):
-        return None
+    if old.slot is not None:
+        return OF_A_SLOT
     refusal = refuse_move(old, if_version=None)
+    sent = STALE if refusal is None else frozenset[Reason]()
     if refusal is None:
         claim = _claim_of(old)
         state.claims.remove(claim)
         refusal = state.claims.refuse(start_time, end_time, old.places, now=row.decided_at)
         state.claims.add(claim)
+    if taken_as_given(state, row, sent if refusal else sent | LIMITS):
+        return None
     faults = [state.judge(row, refusal)]
     if granted(row):
         faults.append(None if row.places == old.places else OTHER_THAN_NAMED)
-        _end(state, old, BookingStatus.RESCHEDULED)
+        end(state, old, BookingStatus.RESCHEDULED)
         faults.append(_make(state, row, old.places))
     return first_of(faults)
 
 
 def replay_update(state: State, row: LedgerRow) -> str | None:
     """``update_resource``."""
-    if taken_as_given(state, row, versioned=True):
+    if taken_as_given(state, row, STALE):
         return None
     peak: int | None = 0
     if row.capacity is not None and row.capacity < state.claims.capacity:  # never is more taken than there is
@@ -92,27 +105,43 @@ def replay_update(state: State, row: LedgerRow) -> str | None:
 
 def _make(state: State, row: LedgerRow, places: int | None) -> str | None:
     """Let the booking that a row made stand. Returns what is wrong with it."""
-    start_time, end_time = interval_of(row)
     if row.booking is None or places is None:
         raise Incomplete
     if not state.is_new(row.booking):
         return NOT_NEW
-    made = Standing(
-        row.booking, start_time, end_time, places, BookingStatus.CONFIRMED, row.ticket, version=1, caller=""
-    )
-    state.claims.add(_claim_of(made))
-    state.bookings[made.booking] = made
+    stand(state, row, row.booking, places)
     return None
 
 
-def _end(state: State, standing: Standing, status: BookingStatus) -> None:
+def stand(state: State, row: LedgerRow, booking: UUID, places: int, *, slot: UUID | None = None) -> None:
+    """Let a booking of a row's time stand.
+
+    slot  whose seat it is, or its own id; see ``Standing``.
+    """
+    start_time, end_time = interval_of(row)
+    status = BookingStatus.CONFIRMED
+    made = Standing(booking, start_time, end_time, places, status, row.ticket, version=1, caller="", slot=slot)
+    _claim(state, made, stands=True)
+    state.bookings[booking] = made
+
+
+def end(state: State, standing: Standing, status: BookingStatus) -> None:
     """Let a booking end, if it stands."""
     if standing.status is BookingStatus.CONFIRMED:
-        state.claims.remove(_claim_of(standing))
+        _claim(state, standing, stands=False)
         standing.status = status
 
 
-def _is_of(row: LedgerRow, standing: Standing) -> bool:
+def _claim(state: State, standing: Standing, *, stands: bool) -> None:
+    """Let a booking take what it takes, or give it back: a seat, or a time."""
+    if standing.slot is not None and standing.is_seat:
+        state.seats[standing.slot].offer.taken += 1 if stands else -1
+    else:
+        (state.claims.add if stands else state.claims.remove)(_claim_of(standing))
+
+
+def is_of(row: LedgerRow, standing: Standing) -> bool:
+    """Whether a row shows a booking as it was made."""
     return (row.booking, row.start_time, row.end_time, row.places) == (
         standing.booking,
         standing.start_time,

@@ -3,43 +3,57 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from engine.chain import LedgerRow
-from engine.commands import Clash, Reason, Status
+import msgspec
+
+from engine.chain import LedgerRow, decode_detail
+from engine.commands import Clash, Reason, SeriesDetail, Status
 from engine.replay.claims import Claim, Claims, StandingSeries
 from engine.rules.decide import Refusal, Standing
+from engine.rules.seats import Offer
 
 NOT_KNOWN = "what_stands_is_not_known"
 """Why a row was taken as given: something may stand, or have stood, that no row tells."""
 TOO_MUCH = "it_would_take_too_long"
 """Why a row was taken as given: to replay it, all claims would have to be gone through once too often."""
-REPLAYED = frozenset(
-    {
-        Reason.ALREADY_CANCELLED,
-        Reason.ALREADY_RESCHEDULED,
-        Reason.NOT_AN_OCCURRENCE,
-        Reason.OCCURRENCE_IN_PAST,
-        Reason.OCCURRENCE_CANCELLED,
-        Reason.SLOT_IN_PAST,
-        Reason.PLACES_EXCEED_CAPACITY,
-        Reason.CONFLICT,
-        Reason.CAPACITY_BELOW_TAKEN,
-    }
-)
-"""Reasons for which the rows decide. Others rest on what the caller sent, or on counts over several resources."""
+REASONS = frozenset(Reason)
+"""Those that this release knows."""
+CLAIMING = frozenset({"book", "reschedule", "book_series", "restore_occurrence", "move_occurrence", "publish_slots"})
+"""Commands that something may stand in the way of."""
+STALE = frozenset({Reason.STALE_VERSION})
+LIMITS = frozenset({Reason.MAX_ACTIVE_BOOKINGS, Reason.MAX_BOOKINGS_WITH_HOST})
+"""Reasons that come of a count. They come last: no other reason applies."""
 
 
 class Incomplete(Exception):
     """A row lacks what its kind needs."""
 
 
+@dataclass(slots=True)
+class Seats:
+    """The seats of a slot or event.
+
+    offer     with the most seats that it may have.
+    doubtful  numbers of taken seats at which it may have one more or not: of a slot that no row told of by itself,
+              all from the fewest seats that it may have.
+    dated     whether its time is known.
+    """
+
+    offer: Offer
+    doubtful: range = range(0)
+    dated: bool = True
+
+
 class State:
     """A resource between two rows.
 
-    bookings  single ones, by id.
+    bookings  single ones, seats, and what claims the time of slots, by id.
+    seats     of the slots and events that are known, by id.
+    untold    the fewest and the most seats of slots that may stand without a row that names them; None: all are named.
     given     how many rows were taken as given, by why.
     unsure    something may stand that is not among the claims: a refusal may be due to it, a yes may not.
     foreign   a command of an unknown kind was granted. It may have made, changed or ended anything, so from then on
@@ -50,6 +64,8 @@ class State:
         self.claims = Claims(capacity=capacity)
         self.bookings: dict[UUID, Standing] = {}
         self.series: dict[UUID, StandingSeries] = {}
+        self.seats: dict[UUID, Seats] = {}
+        self.untold: tuple[int, int] | None = None
         self.given: Counter[str] = Counter()
         self.given_rows = 0
         self.unsure = False
@@ -78,7 +94,8 @@ class State:
         else:
             is_said = f"a no ({said})" if said else "a yes"
             what = f"it is {is_said}, but by what stood before it is {self._told(expected)}"
-        unsure = self.unsure and said == Reason.CONFLICT and (expected is None or expected.reason == said)
+        unsure = self.unsure and said == Reason.CONFLICT and row.kind in CLAIMING
+        unsure = unsure and (expected is None or expected.reason == said)
         if self.foreign or unsure or vague:
             self.give(NOT_KNOWN)
             return None
@@ -93,7 +110,8 @@ class State:
 
     def is_new(self, booking: UUID | None) -> bool:
         """Whether nothing that a row made before has this id."""
-        return booking is not None and booking not in self.bookings and booking not in self.series
+        known = (self.bookings, self.series, self.seats)
+        return booking is not None and not any(booking in made for made in known)
 
     def learn(self, claim: Claim, booking: UUID) -> None:
         """Remember the id of an occurrence that was made up so far."""
@@ -126,12 +144,12 @@ class State:
         return f", where ticket {', '.join(map(str, tickets))} stands" if tickets else ""
 
 
-def taken_as_given(state: State, row: LedgerRow, *, versioned: bool) -> bool:
+def taken_as_given(state: State, row: LedgerRow, among: Collection[Reason]) -> bool:
     """Take a refusal as given whose reason the rows do not decide.
 
-    versioned  whether a version that the caller sent could be the reason: no reason that comes before applies.
+    among  the reasons of which, by all that the rows do decide, one may apply; one of another release always may.
     """
-    if row.reason is None or row.reason in REPLAYED or (row.reason == Reason.STALE_VERSION and not versioned):
+    if row.reason is None or (row.reason in REASONS and row.reason not in among):
         return False
     state.give(row.reason)
     return True
@@ -159,3 +177,14 @@ def subject_of(row: LedgerRow) -> UUID:
     if row.subject is None:
         raise Incomplete
     return row.subject
+
+
+def detail_of(row: LedgerRow) -> SeriesDetail:
+    """What a row says of a series. Raises Incomplete where it says nothing."""
+    try:
+        detail = decode_detail(row.detail)
+    except msgspec.DecodeError:
+        raise Incomplete from None
+    if detail is None:
+        raise Incomplete
+    return detail

@@ -21,9 +21,9 @@ _read_results = msgspec.json.Decoder(dict[str, int]).decode
 
 @dataclass(slots=True, frozen=True)
 class Counted:
-    """So many attempts of one day ended like this.
+    """So many attempts ended like this.
 
-    day  its number in the window, from 1 on.
+    day  of bookings: its number in the window, from 1 on. Of everything else 0: all of the window.
     """
 
     day: int
@@ -87,7 +87,7 @@ async def folded_until(connection: Connection) -> tuple[datetime, datetime]:
 
 
 async def count_attempts(connection: Connection, days: Sequence[datetime], *, folded: datetime) -> list[Counted]:
-    """Count attempts and cancellations by day; a day without any is missing.
+    """Count bookings by day, and everything else at once; what there was none of is missing.
 
     days    when each begins, in order, and when the last one ends.
     folded  how far the counts reach, as this transaction sees it.

@@ -38,3 +38,13 @@ async def check_mode(connection: Connection, mode: str) -> None:
         raise StartupRefused(
             f"BOOKING_MODE is {mode!r}, but this installation runs in mode {standing!r}; all its processes must."
         )
+
+
+async def mark_production(connection: Connection) -> None:
+    """Note that people rely on this installation, for good: what only a demo may do is refused on it from now on."""
+    await connection.execute(sql("mark_production"))
+
+
+async def is_production(connection: Connection) -> bool:
+    """Whether a process in production ever started on this installation."""
+    return bool(await connection.fetchval(sql("is_production")))

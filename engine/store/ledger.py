@@ -63,13 +63,19 @@ async def find_wish(connection: Connection, resource: int, ticket: int) -> Wish 
 class LedgerHead:
     """The resource of a ledger as it was made, and where the ledger ends.
 
-    last_ticket, row_hash  of the last row; 0 and GENESIS where there is none.
+    event                     the id of the event that the resource is, None where it is none; and so with
+                              ``initial_seats``, ``start_time`` and ``end_time``.
+    last_ticket, row_hash     of the last row; 0 and GENESIS where there is none.
     """
 
     resource: int
     resource_id: str
     initial_capacity: int
     time_zone: str
+    event: UUID | None
+    initial_seats: int | None
+    start_time: datetime | None
+    end_time: datetime | None
     last_ticket: int
     row_hash: bytes
 

@@ -25,6 +25,7 @@ EMPTYING = (
     "empty_audit",
 )
 """What takes away the texts of a person, in any order; each does nothing the second time."""
+EMPTIED_AT_ONCE = 2_000
 SECTIONS = (
     "sessions",
     "api_keys",
@@ -41,7 +42,7 @@ SECTIONS = (
 CHUNK = 500
 """Rows of an export that are held at a time."""
 STATEMENT_TIMEOUT_S = 120.0
-"""How long one list of an export may take: who asked for what is found by reading the ledger through."""
+"""How long a chunk may take: who asked for what is found by reading the ledger through."""
 
 Row = dict[str, Any]
 
@@ -73,26 +74,24 @@ async def erase_person(connection: Connection, person: UUID, act: Act) -> dateti
     """
     async with connection.transaction():
         erased_at: datetime | None = await connection.fetchval(sql("erase_person"), person)
-        if erased_at is None:
-            erased_at = await connection.fetchval(sql("find_erased"), person)
+        if erased_at is not None:
+            await end_sessions(connection, person, None, reason="erased")
+            await connection.execute(sql("end_api_keys"), person)
+            await insert_audit(connection, act)
             return erased_at
-        await end_sessions(connection, person, None, reason="erased")
-        await connection.execute(sql("end_api_keys"), person)
-        await connection.execute(sql("empty_audit"), str(person))
-        await insert_audit(connection, act)
-        return erased_at
+        before: datetime | None = await connection.fetchval(sql("find_erased"), person)
+        return before
 
 
-async def empty_texts(connection: Connection, person: UUID) -> int:
-    """Take away what an erased person wrote, each kind in a transaction of its own: none waits while it holds another.
+async def empty_texts(connection: Connection, statement: str, person: UUID) -> bool:
+    """Take away some of what an erased person wrote, at most EMPTIED_AT_ONCE rows.
 
-    Returns how many rows were changed.
+    statement  one of EMPTYING.
+
+    Returns whether there may be more.
     """
-    changed = 0
-    for statement in EMPTYING:
-        done = await connection.execute(sql(statement), str(person))
-        changed += int(done.rpartition(" ")[2])
-    return changed
+    done = await connection.execute(sql(statement), str(person), EMPTIED_AT_ONCE)
+    return int(done.rpartition(" ")[2]) == EMPTIED_AT_ONCE
 
 
 async def standing_ahead(connection: Connection, person: UUID, *, limit: int) -> list[Ahead]:

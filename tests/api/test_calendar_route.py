@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from engine.rules.recurrence import name_of
 from tests.api.reading import expanded, read, start_of
 from tests.api.steps import NINE, ROOT, booked, make_resource
 
+UNKNOWN = UUID("019e0c3a-6c00-7d3e-9b1f-000000000000")
 HOUR = timedelta(hours=1)
 DAY = 24 * HOUR
 END = datetime(2036, 11, 15, tzinfo=UTC)
@@ -70,11 +71,11 @@ async def test_a_calendar_is_sent_again_only_when_something_happened(browser: ht
 @pytest.mark.parametrize(
     ("name", "status", "code"),
     [
-        (str(uuid4()), 404, "booking_unknown"),
+        (str(UNKNOWN), 404, "booking_unknown"),
         ("room-1", 400, "invalid_request"),
         ("", 400, "invalid_request"),
-        (f"{{{uuid4()}}}", 400, "invalid_request"),
-        (f"{uuid4()}.ics", 400, "invalid_request"),
+        (f"{{{UNKNOWN}}}", 400, "invalid_request"),
+        (f"{UNKNOWN}.ics", 400, "invalid_request"),
     ],
 )
 async def test_a_calendar_of_nothing(browser: httpx.AsyncClient, name: str, status: int, code: str) -> None:

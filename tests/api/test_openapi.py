@@ -150,10 +150,15 @@ async def test_an_example_works(boss: Somebody, known: dict[str, str], operation
     success = min(described.answers)
     assert answer.status_code == success, answer.text
     expected = described.answers[success]
-    assert expected.body is not None
+    if expected.body is None:
+        assert answer.headers["content-type"].partition(";")[0] == expected.media_type
+        assert answer.text.partition("\r\n")[0] == expected.example.partition("\r\n")[0]
+        return
     example = json.loads(msgspec.json.encode(expected.example))
     if operation == "GET /health/ready":
         del example["replica"]  # this installation has none
+    if operation == "GET /admin/analytics":
+        example["refusals_by_reason"] = {}  # nobody was refused
     assert_same_form(answer.json(), example)
     msgspec.json.decode(answer.content, type=expected.body)
 

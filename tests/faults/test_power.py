@@ -15,7 +15,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -26,12 +25,19 @@ from redis.asyncio import Redis
 
 from engine.commands import Queued
 from engine.embedded import Stack, Valkey
+from engine.embedded.binaries import redis_server
+from engine.embedded.valkey import SETTINGS
 from engine.errors import EngineError
+from engine.queue import scripts
+from engine.queue.entries import field_of
+from engine.queue.flushing import ask_server
+from engine.queue.promise import Promiser
 from tests.clients import add_resources, clean, drained, hour, open_intake, outcome_at_address, request
 from tests.conftest import migrate
 from tests.faults.load import Load, check
 from tests.processes import Processes, started
 from tests.support import wait_until_blocking
+from tests.turns import enqueue
 
 SHUTDOWN = 0x8004587D
 NOLOGFLUSH = 2
@@ -65,7 +71,7 @@ class Disk:
 
     def unplug(self) -> None:
         """Take it away, as soon as the last process of a server that was killed is gone."""
-        unmount = ["umount", self.mount]
+        unmount = ["umount", str(self.mount)]
         wait_until_blocking(lambda: subprocess.run(unmount, check=False, capture_output=True).returncode == 0, 20)
 
 
@@ -91,7 +97,6 @@ def disk_stack(disk: Disk) -> Iterator[Stack]:
     """Servers whose data are on that disk, durable as in earnest."""
     # A mount has a folder lost+found, and a data folder must be ours alone.
     stack = Stack(disk.mount / "data", settings=SMALL)
-    stack.valkey.settings["appendfsync"] = "always"  # see the last test of this module
     stack.start()
     asyncio.run(migrate(stack.database_url))
     yield stack
@@ -146,18 +151,43 @@ async def test_what_was_acknowledged_is_there_after_a_power_cut(
     await clean(disk_stack.database_url)
 
 
-@pytest.mark.xfail(strict=True, reason="Valkey 9.1 answers WAITAOF too early; mended in Redis by redis/redis#13793")
-async def test_with_a_flush_a_second_waitaof_waits_for_it(valkey: Valkey) -> None:
-    """A promise rests on this wherever Redis runs with ``appendfsync everysec``.
+@pytest.fixture
+def disk_valkey(disk: Disk, tmp_path: Path) -> Iterator[Valkey]:
+    """A server whose file is on that disk, with a flush a second."""
+    server = Valkey(disk.mount / "valkey", program=redis_server(), password="secret", log=tmp_path / "valkey.log")
+    assert SETTINGS["appendfsync"] == "everysec"
+    server.start()
+    yield server
+    server.kill()
 
-    Between two flushes lies a second, so of two waits that follow each other the second one is long.
-    """
-    async with Redis.from_url(valkey.url) as redis:
-        for _ in range(2):
-            await redis.set("mark", "1")
-            since = time.monotonic()
-            assert (await redis.execute_command("WAITAOF", 1, 0, 5_000))[0] == 1
-    assert time.monotonic() - since > 0.5
+
+@pytest.mark.parametrize("rewriting", [False, True], ids=["plain", "rewriting"])
+async def test_a_promise_outlives_a_power_cut_in_the_same_instant(
+    disk: Disk, disk_valkey: Valkey, *, rewriting: bool
+) -> None:
+    """Between two flushes of the server's own lies a second: the promise does not rest on them."""
+    promised = []
+    for _ in range(CUTS):
+        promiser = Promiser(disk_valkey.url)
+        async with Redis.from_url(disk_valkey.url) as redis:
+            promiser.start(await ask_server(redis))
+            for room in range(10):
+                asked = request(room + 1)
+                await enqueue(redis, [asked])
+                if rewriting and room == 5:
+                    await redis.bgrewriteaof()
+                await promiser.promise(asked.request_id, asked.resource, field_of(asked), asked.caller)
+                promised.append(asked.request_id)
+        disk.cut_power()
+        await promiser.stop()
+        disk_valkey.kill()
+        disk.unplug()
+        disk.plug_in()
+        disk_valkey.start()
+    async with Redis.from_url(disk_valkey.url) as redis:
+        there = [await scripts.find(redis, request_id) for request_id in promised]
+        assert None not in there, f"{there.count(None)} of {len(promised)} that were promised are lost"
+        assert (await redis.config_get("appendfsync"))["appendfsync"] == "everysec"
 
 
 def restart(disk: Disk, stack: Stack) -> None:

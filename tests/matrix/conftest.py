@@ -67,6 +67,7 @@ def processes(tmp_path: Path, database_url: str, token_key: str, config: Config)
         database_url=database_url,
         redis_url=None,
         BOOKING_MODE="direct",
+        AUTH_MODE="required",
         FIRSTCOME_TOKEN_KEY=token_key,
         FIRSTCOME_LEDGER_KEY_FILE=config.ledger_key_file,
         FIRSTCOME_RATE_LIMITS="off",

@@ -13,8 +13,9 @@ from typing import Any
 
 from api.access import GUEST, HOST, OPERATOR, Access
 from api.openapi import Operation
+from tests.accounts.people import PASSWORD
 from tests.api.steps import hours
-from tests.matrix.world import WEEKLY, another_user, known_log_in
+from tests.matrix.world import GUEST_EMAIL, WEEKLY, another_user
 
 PEOPLE = frozenset({"guest", "other_guest", "host", "other_host", "operator"})
 KEYS = frozenset({"key", "key_without", "operators_key"})
@@ -64,6 +65,7 @@ class Row:
     body     the body, from the thing's id.
     query    the query, from the thing's id.
     but      who is answered with another code.
+    last     whoever does it does nothing after it: it is done by somebody new.
     """
 
     route: str
@@ -74,6 +76,7 @@ class Row:
     body: Callable[[str], Any] | None = None
     query: Callable[[str], str] | None = None
     but: dict[str, str] = field(default_factory=dict)
+    last: bool = False
 
 
 def expected(row: Row, operation: Operation, caller: str, *, missing: bool) -> str | None:
@@ -207,11 +210,16 @@ ROWS = [
     Row("GET /users/me/api-keys"),
     Row("POST /users/me/api-keys", body=lambda _: {"scopes": ["bookings:read"]}),
     Row("DELETE /users/me/api-keys/{api_key_id}", Whose(frozenset({"guest"})), "api_key", "api_key_unknown"),
-    Row("POST /login", ANYONES, "email", "wrong_credentials", body=known_log_in),
+    Row("GET /users/me/export"),
+    Row("DELETE /users/me", body=lambda _: {"password": PASSWORD}, last=True),
+    Row("DELETE /users/{user_id}", ANYONES, "newcomer", "user_unknown", "operator"),
+    Row("POST /login", body=lambda _: {"email": GUEST_EMAIL, "password": PASSWORD}),
     Row("POST /token/refresh", ANYONES, "session", "invalid_token", body=lambda token: {"refresh_token": token}),
     Row("POST /logout", ANYONES, "session", body=lambda token: {"refresh_token": token}),
     # operators
     Row("GET /admin/audit", owner="operator"),
+    Row("GET /admin/analytics", owner="operator", query=lambda _: _AUTUMN),
+    Row("GET /admin/analytics/export", owner="operator", query=lambda _: _AUTUMN),
     # what needs no sign-in
     Row("GET /keys"),
     Row("GET /health/live"),

@@ -13,7 +13,7 @@ from api.openapi import Operation
 from api.problems import PROBLEMS
 from tests.api.steps import ROOT
 from tests.matrix.table import CALLERS, KEYS, PAGES, ROWS, Row, expected
-from tests.matrix.world import NOT_IN_PATHS, World, fingerprint, operations_of, pages_of
+from tests.matrix.world import NOT_IN_PATHS, World, fingerprint, handlers_of, operations_of, pages_of
 from tests.schema.rows import Connection
 
 
@@ -78,8 +78,10 @@ class Trial:
         wrong = []
         for caller in sorted(CALLERS):
             if expected(self.row, self.operation, caller, missing=False) is None:
-                touched = self.row.thing and self.row.route.split()[0] != "GET"
-                answer = await self._ask(caller, await self.world.make(self.row.thing) if touched else self.standing)
+                touched = self.row.thing and not self.row.route.startswith("GET ")
+                named = await self.world.make(self.row.thing) if touched else self.standing
+                shown = (await self.world.somebody_new(caller)).headers if self.row.last else None
+                answer = await self._ask(caller, named, shown)
                 wrong += self._compared(answer, caller, None, missing=False)
         return wrong
 
@@ -96,7 +98,7 @@ class Trial:
         thing = "what there is not" if missing else "what there is"
         return [] if right else [f"{self._name}, {caller}, {thing}: not {code or 'done'}: {answer.text}"]
 
-    async def _ask(self, caller: str, named: str) -> httpx.Response:
+    async def _ask(self, caller: str, named: str, shown: dict[str, str] | None = None) -> httpx.Response:
         self.asked += 1
         row = self.row
         method, path = row.route.split()
@@ -105,7 +107,9 @@ class Trial:
             path = path.replace(f"{{{name}}}", NOT_IN_PATHS.get(name, named))
         query = f"?{row.query(named)}" if row.query else ""
         body = row.body(named) if row.body else None
-        return await self.world.client.request(method, ROOT + path + query, json=body, headers=self._shown(caller))
+        return await self.world.client.request(
+            method, ROOT + path + query, json=body, headers=shown or self._shown(caller)
+        )
 
     def _shown(self, caller: str) -> dict[str, str]:
         """What somebody shows of who they are."""
@@ -122,5 +126,15 @@ class Trial:
 
 def _without_name(answer: httpx.Response, named: str) -> tuple[Any, ...]:
     """All that an answer says but the id that was asked for, and that of the request."""
-    fields = sorted((name, value) for name, value in answer.headers.items() if name != "x-request-id")
+    fields = sorted(item for item in answer.headers.items() if item[0] not in {"x-request-id", "content-length"})
     return *fields, answer.text.replace(named, "…")
+
+
+async def test_options_names_every_method_of_every_route(app: Litestar, world: World) -> None:
+    methods: dict[str, set[str]] = {}
+    for method, path, _ in handlers_of(app):
+        methods.setdefault(path, {"OPTIONS"}).add(method)
+    for path, expected_methods in methods.items():
+        address = path if f"GET {path}" in PAGES and "openapi" not in path else ROOT + path
+        answer = await world.client.options(address.replace("{", "").replace("}", ""))
+        assert set(answer.headers["allow"].split(", ")) == expected_methods, path

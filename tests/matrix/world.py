@@ -1,4 +1,4 @@
-"""The people and the things of these tests: a guest, a host, an operator, and as many who have nothing to do with it."""
+"""The people and the things of these tests: a guest, a host, an operator, and two who have nothing to do with it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from litestar.routes import HTTPRoute
 from api.access import Scope
 from api.docs import DocumentationController
 from api.openapi import Operation
-from tests.accounts.people import PASSWORD, Somebody, bearer, log_in, new_user, operator, sign_up, signed_in
+from tests.accounts.people import Somebody, bearer, log_in, new_user, operator, signed_in
 from tests.api.steps import ROOT, hours
 from tests.schema.rows import Connection
 
 ROOM = "room-1"
+GUEST_EMAIL = "guest@example.org"
 WEEKLY = "RRULE:FREQ=WEEKLY;COUNT=9"
 OCCURRENCE = "20360818T110000Z"
 """The second occurrence of every series here."""
@@ -76,6 +77,7 @@ class World:
     """
 
     client: httpx.AsyncClient
+    database: Connection
     people: dict[str, Somebody]
     keys: dict[str, dict[Scope, dict[str, str]]] = field(default_factory=dict)
     numbers: Any = field(default_factory=count)
@@ -85,7 +87,7 @@ class World:
         """Sign everybody up, and make the room in which all takes place."""
         people = {name: await signed_in(client, name) for name in ("guest", "other_guest")}
         people |= {name: await signed_in(client, name, "host", "guest") for name in ("host", "other_host")}
-        world = cls(client, people | {"operator": await operator(client, database)})
+        world = cls(client, database, people | {"operator": await operator(client, database)})
         room = await world.host.post("/resources", {"resource_id": ROOM, "name": "Room", "capacity": 100_000})
         assert room.status_code == 201, room.text
         for name in ("guest", "host", "operator"):
@@ -149,18 +151,21 @@ class World:
     async def user(self) -> str:
         return self.guest.user_id
 
+    async def newcomer(self) -> str:
+        return (await self.somebody_new("guest")).user_id
+
+    async def somebody_new(self, like: str) -> Somebody:
+        """One more person, with the roles of one who is there."""
+        if like == "operator":
+            return await operator(self.client, self.database, str(uuid4()))
+        return await signed_in(self.client, str(uuid4()), *(("host", "guest") if "host" in like else ()))
+
     async def api_key(self) -> str:
         return str((await self.guest.api_key(Scope.READ_BOOKINGS))["api_key_id"])
 
     async def session(self) -> str:
         """A refresh token that is good."""
         return str((await log_in(self.client, self.guest.email)).json()["refresh_token"])
-
-    async def email(self) -> str:
-        """An address that has an account."""
-        email = f"{uuid4()}@example.org"
-        assert (await sign_up(self.client, email)).status_code == 201
-        return email
 
     async def _by(self, somebody: Somebody, path: str, body: dict[str, Any], named: str) -> str:
         answer = await somebody.post(path, body)
@@ -172,8 +177,3 @@ class World:
 def another_user() -> dict[str, Any]:
     """Who signs up as somebody new."""
     return new_user(f"{uuid4()}@example.org")
-
-
-def known_log_in(email: str) -> dict[str, str]:
-    """The right e-mail and password."""
-    return {"email": email, "password": PASSWORD}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from engine.chain import GENESIS, LedgerRow, row_hash
 from engine.export import export_lines
-from engine.proof import Head, decode_row, encode_line, encode_row, instant_text, signed
+from engine.proof import Head, decode_row, encode_line, encode_row, instant_text, read_document, signed
 from engine.signing import SigningKey
 from tests.schema.rows import Connection
 
@@ -67,11 +67,15 @@ def reschedule(ticket: int, of: LedgerRow, start: float, end: float, **more: Any
 
 @dataclass
 class Ledger:
-    """A ledger that is written here."""
+    """A ledger that is written here.
+
+    event  what its head says of the event that the resource is.
+    """
 
     rows: list[LedgerRow] = field(default_factory=list)
     capacity: int = 1
     resource: int = 7
+    event: dict[str, Any] = field(default_factory=dict)
 
     def lines(self, key: SigningKey | None = KEY) -> list[bytes]:
         """Its export, with a chain and a head that fit whatever the rows are."""
@@ -87,13 +91,21 @@ class Ledger:
             last_ticket=self.rows[-1].ticket if self.rows else 0,
             row_hash=hashed.hex(),
             exported_at=instant_text(DECIDED_AT),
+            **self.event,
         )
         return [encode_line(signed(head, key)), *lines]
 
     def change(self, ticket: int, **more: Any) -> Ledger:
         """The same ledger with another row at a ticket, and a chain over it."""
         changed = [msgspec.structs.replace(row, **more) if row.ticket == ticket else row for row in self.rows]
-        return Ledger(changed, self.capacity, self.resource)
+        return replace(self, rows=changed)
+
+
+def ledger_of(lines: Sequence[bytes]) -> Ledger:
+    """The ledger of an export, to be changed."""
+    head = read_document(lines[0], Head)
+    event = {name: getattr(head, name) for name in ("event", "initial_seats", "start_time", "end_time")}
+    return Ledger([decode_row(line)[0] for line in lines[1:]], head.initial_capacity, head.resource, event)
 
 
 def edit_line(lines: Sequence[bytes], ticket: int, edit: Callable[[bytes], bytes]) -> list[bytes]:

@@ -189,11 +189,11 @@ def test_without_keys_the_signature_is_not_believed_but_left_out() -> None:
 
 def test_a_command_of_another_release_is_taken_as_given_and_what_it_may_have_done() -> None:
     """It may have taken any time and given any back; before it came, everything is held to the rules."""
-    strange = row_of(2, "publish_slots", subject=None)
+    strange = row_of(2, "lend", subject=None)
     taken = book(3, 5, 6, reason="conflict", clashes=(made(77),))
     report = check_export(Ledger([book(1, 0, 1), strange, taken, book(4, 0, 1)]).lines())
     assert report.clean, report.text()
-    assert report.given == {"kind_publish_slots": 1, "what_stands_is_not_known": 2}
+    assert report.given == {"kind_lend": 1, "what_stands_is_not_known": 2}
     refused = msgspec.structs.replace(strange, outcome="refused", reason="conflict")
     report = check_export(Ledger([book(1, 0, 1), refused, taken, book(4, 0, 1)]).lines())
     assert places(report) == {("outcomes", 3), ("outcomes", 4)}

@@ -19,6 +19,30 @@ CREATE TABLE api_key (
 
 CREATE INDEX api_key_person ON public.api_key USING btree (person, id);
 
+CREATE VIEW attempt (
+    resource bigint,
+    decided_at timestamp with time zone,
+    quarter timestamp with time zone,
+    result text
+);
+
+CREATE TABLE attempt_count (
+    quarter timestamp with time zone NOT NULL,
+    resource bigint NOT NULL,
+    result text NOT NULL,
+    attempts bigint NOT NULL,
+    CONSTRAINT attempt_count_pkey PRIMARY KEY (quarter, resource, result) INCLUDE (attempts)
+);
+
+CREATE TABLE attempt_total (
+    quarter timestamp with time zone NOT NULL,
+    result text NOT NULL,
+    attempts bigint NOT NULL,
+    CONSTRAINT attempt_total_pkey PRIMARY KEY (quarter, result) INCLUDE (attempts)
+);
+
+CREATE INDEX attempt_total_booked ON public.attempt_total USING btree (quarter) INCLUDE (attempts) WHERE (result = 'booked'::text);
+
 CREATE TABLE audit (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
     at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
@@ -86,6 +110,8 @@ CREATE TABLE booking (
 
 CREATE INDEX booking_caller ON public.booking USING btree (caller, upper(during), id) WHERE ((caller <> 'anonymous'::text) AND COALESCE((slot <> id), true));
 
+CREATE INDEX booking_cancelled ON public.booking USING btree (ended_at) WHERE ((status = 'cancelled'::text) AND (series IS NULL));
+
 CREATE UNIQUE INDEX booking_one_claim_of_occurrence ON public.booking USING btree (series, occurrence) WHERE ((series IS NOT NULL) AND live);
 
 CREATE UNIQUE INDEX booking_one_seat ON public.booking USING btree (slot, caller) WHERE ((slot <> id) AND (status = 'confirmed'::text) AND (caller <> 'anonymous'::text));
@@ -106,6 +132,11 @@ CREATE TRIGGER slot_count_changed AFTER UPDATE ON public.booking REFERENCING OLD
 
 CREATE TRIGGER slot_count_taken AFTER INSERT ON public.booking REFERENCING NEW TABLE AS touched FOR EACH STATEMENT EXECUTE FUNCTION slot_count_taken();
 
+CREATE VIEW cancellation (
+    ended_at timestamp with time zone,
+    quarter timestamp with time zone
+);
+
 CREATE TABLE dead_letter (
     resource bigint NOT NULL,
     ticket bigint NOT NULL,
@@ -114,6 +145,23 @@ CREATE TABLE dead_letter (
     error text NOT NULL,
     created_at timestamp with time zone NOT NULL DEFAULT now(),
     CONSTRAINT dead_letter_pkey PRIMARY KEY (resource, ticket)
+);
+
+CREATE TABLE fold (
+    singleton boolean NOT NULL DEFAULT true,
+    folded_until timestamp with time zone NOT NULL,
+    next_until timestamp with time zone,
+    next_transaction bigint,
+    CONSTRAINT fold_next CHECK (((next_until IS NULL) = (next_transaction IS NULL))),
+    CONSTRAINT fold_singleton CHECK (singleton),
+    CONSTRAINT fold_pkey PRIMARY KEY (singleton)
+);
+
+CREATE TABLE host_month (
+    month timestamp with time zone NOT NULL,
+    host text NOT NULL,
+    bookings bigint NOT NULL,
+    CONSTRAINT host_month_pkey PRIMARY KEY (month, host) INCLUDE (bookings)
 );
 
 CREATE TABLE idempotency (
@@ -171,6 +219,8 @@ CREATE TABLE ledger (
 );
 
 CREATE INDEX ledger_change ON public.ledger USING btree (subject, ticket) WHERE ((subject IS NOT NULL) AND (outcome = 'confirmed'::text) AND (kind <> 'book_seat'::text));
+
+CREATE INDEX ledger_decided_at ON public.ledger USING btree (decided_at);
 
 CREATE INDEX ledger_request_id ON public.ledger USING btree (request_id);
 
@@ -295,6 +345,8 @@ CREATE TABLE series (
     CONSTRAINT series_pkey PRIMARY KEY (id),
     CONSTRAINT series_id_resource_key UNIQUE (id, resource)
 );
+
+CREATE INDEX series_cancelled ON public.series USING btree (ended_at) WHERE (status = 'cancelled'::text);
 
 CREATE INDEX series_unfinished ON public.series USING btree (resource, materialised_until) WHERE ((status = 'confirmed'::text) AND (materialised_until IS NOT NULL));
 

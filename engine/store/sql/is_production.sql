@@ -1,0 +1,3 @@
+-- Read whether people rely on this installation.
+-- Zero rows: nothing was ever started on it.
+SELECT production FROM installation
