@@ -190,11 +190,12 @@ async def _figures(connection: Connection, *, question: Question) -> Figures:
     """Read everything in one snapshot."""
     days = day_boundaries(question.first, question.last, question.time_zone)
     window = days[0], days[-1]
+    months = whole_months(*window)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         await store.bound_read(connection, within_s=STATEMENT_S)
         folded, now = await store.folded_until(connection)
-        counted = await store.count_attempts(connection, days, folded=folded)
-        hosts = await store.top_hosts(connection, window, whole_months(*window), folded=folded, limit=question.hosts)
+        counted = await store.count_attempts(connection, days, months, folded=folded)
+        hosts = await store.top_hosts(connection, window, months, folded=folded, limit=question.hosts)
     return _summed(counted, len(days) - 1, hosts, now)
 
 

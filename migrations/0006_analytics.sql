@@ -91,6 +91,14 @@ CREATE TABLE attempt_total (
 -- Only these are told day by day: a year of them is read without the others.
 CREATE INDEX attempt_total_booked ON attempt_total (quarter) INCLUDE (attempts) WHERE result = 'booked';
 
+-- The same by months of UTC: what is left of a window at both ends comes from attempt_total.
+CREATE TABLE attempt_month (
+    month timestamptz NOT NULL,
+    result text NOT NULL,
+    attempts bigint NOT NULL,
+    CONSTRAINT attempt_month_pkey PRIMARY KEY (month, result) INCLUDE (attempts)
+);
+
 -- Bookings with each host, by months of UTC: what is left of a window at both ends comes from attempt_count.
 CREATE TABLE host_month (
     month timestamptz NOT NULL,
@@ -101,7 +109,7 @@ CREATE TABLE host_month (
 
 -- migrate: rollback
 
-DROP TABLE host_month, attempt_total, attempt_count, fold;
+DROP TABLE host_month, attempt_month, attempt_total, attempt_count, fold;
 
 DROP VIEW cancellation, attempt;
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from redis.asyncio import Redis
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, RedisError
 
 from engine.errors import StartupRefused
 from engine.queue.client import open_client

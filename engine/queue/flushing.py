@@ -118,7 +118,7 @@ class Flusher:
         """
         async with asyncio.timeout(ON_DISK_WITHIN_MS / 1_000):
             if self._forces:
-                while not await (self._trust(write) if self._always else self._force(write)):
+                while not await (self._trust(write) if self._always else self._force(write)):  # noqa: ASYNC110  # no event tells
                     await asyncio.sleep(AGAIN_S)
             else:
                 await write()
@@ -163,7 +163,7 @@ async def _alone(redis: Redis) -> AsyncIterator[Lock]:
     """Wait for the lock and hold it. Where the work under it fails, it goes by itself. Raises TimeoutError."""
     token = uuid4().hex
     async with asyncio.timeout(ON_DISK_WITHIN_MS / 1_000):
-        while not (answer := await scripts.lock_flush(redis, token, span_ms=LOCKED_MS))[0]:
+        while not (answer := await scripts.lock_flush(redis, token, span_ms=LOCKED_MS))[0]:  # noqa: ASYNC110  # the same
             await asyncio.sleep(AGAIN_S)
     yield Lock(token, answer[1])
     await scripts.unlock_flush(redis, token)

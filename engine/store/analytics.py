@@ -86,13 +86,16 @@ async def folded_until(connection: Connection) -> tuple[datetime, datetime]:
     return row["folded_until"], row["now"]
 
 
-async def count_attempts(connection: Connection, days: Sequence[datetime], *, folded: datetime) -> list[Counted]:
+async def count_attempts(
+    connection: Connection, days: Sequence[datetime], months: tuple[datetime, datetime], *, folded: datetime
+) -> list[Counted]:
     """Count bookings by day, and everything else at once; what there was none of is missing.
 
     days    when each begins, in order, and when the last one ends.
+    months  from the first to behind the last whole month of UTC in between; where there is none, the end twice.
     folded  how far the counts reach, as this transaction sees it.
     """
-    rows = await connection.fetch(sql("count_attempts"), days, folded, days[0], days[-1])
+    rows = await connection.fetch(sql("count_attempts"), days, folded, days[0], days[-1], *months)
     return [Counted(row["day"], row["result"], row["attempts"]) for row in rows]
 
 

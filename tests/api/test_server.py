@@ -159,7 +159,7 @@ async def test_head_is_answered_as_get_without_the_body(wire: Wire) -> None:
 async def test_options_names_the_methods(wire: Wire) -> None:
     reply = await wire.request("OPTIONS", "/api/v1/bookings")
     assert reply.status == 204
-    assert {"POST", "OPTIONS"} == set(reply.headers["allow"].replace(" ", "").split(","))
+    assert {"GET", "POST", "OPTIONS"} == set(reply.headers["allow"].replace(" ", "").split(","))
     assert reply.headers["x-request-id"]
 
 

@@ -195,8 +195,9 @@ def restart(disk: Disk, stack: Stack) -> None:
     for server in (stack.primary, stack.replica, stack.valkey):
         if server.alive:
             server.kill()
-    os.close(stack._lock)
-    stack._lock = -1
+    if stack._lock >= 0:  # the first time
+        os.close(stack._lock)
+        stack._lock = -1
     disk.unplug()
     disk.plug_in()
     for server in (stack.valkey, stack.primary, stack.replica):

@@ -286,7 +286,11 @@ async def paused(replica: asyncpg.Connection[Any]) -> AsyncIterator[None]:
 async def patient(database_url: str, replica_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """An application that takes any replica for near, however far behind it is."""
     config = Config(
-        database_url=database_url, replica_url=replica_url, booking_mode="direct", auth_mode="open", replica_lag_bound_ms=600_000
+        database_url=database_url,
+        replica_url=replica_url,
+        booking_mode="direct",
+        auth_mode="open",
+        replica_lag_bound_ms=600_000,
     )
     async with client_of(config) as client:
         await make_resource(client, "probe")

@@ -269,7 +269,8 @@ async def test_a_body_that_does_not_come_to_its_end_is_not_waited_for(
         await asyncio.Event().wait()
 
     headers = world.guest.headers | {"content-type": "application/json"}
-    answer = await world.client.post(f"{ROOT}/bookings", content=dripping(), headers=headers)
+    async with asyncio.timeout(5):
+        answer = await world.client.post(f"{ROOT}/bookings", content=dripping(), headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (408, "body_too_slow")
     assert answer.headers["connection"] == "close"
     assert await fingerprint(database) == before

@@ -54,6 +54,11 @@ async def write(redis: Redis, done: list[str]) -> None:
     done.append(await setting(redis))
 
 
+async def allow(redis: Redis, *rules: str) -> None:
+    """Change what the server's user may do."""
+    await redis.execute_command("ACL", "SETUSER", "default", *rules)  # type: ignore[no-untyped-call]
+
+
 async def flush(redis: Redis) -> list[str]:
     """Flush as a process that starts now would. Returns what the server was set to at each of its writes."""
     done: list[str] = []
@@ -163,7 +168,7 @@ async def test_no_flush_counts_while_the_file_is_rewritten(own: Redis) -> None:
     for number in range(5):
         await own.set(f"key {number}", "1")
     await own.config_set("rdb-key-save-delay", 100_000)
-    await own.bgrewriteaof()
+    await own.bgrewriteaof()  # type: ignore[no-untyped-call]
     assert (await own.info("persistence"))["aof_rewrite_in_progress"]
     await flush(own)
     assert not (await own.info("persistence"))["aof_rewrite_in_progress"]
@@ -195,13 +200,13 @@ async def test_a_mark_of_an_earlier_run_means_nothing(valkey: Valkey, own: Redis
 
 
 async def test_without_config_a_server_that_answers_too_early_is_refused(valkey: Valkey, own: Redis) -> None:
-    await own.execute_command("ACL", "SETUSER", "default", "-config")
+    await allow(own, "-config")
     with pytest.raises(StartupRefused, match="appendfsync always"):
         await check_redis(valkey.url)
 
 
 async def test_without_config_a_server_that_answers_after_its_flush_is_waited_for(valkey: Valkey, own: Redis) -> None:
-    await own.execute_command("ACL", "SETUSER", "default", "-config")
+    await allow(own, "-config")
     async with proxied(valkey.url) as proxy:
         proxy.delay_s = lambda link: 0.6 if b"WAITAOF" in link.asked else 0.0
         await check_redis(proxy.url)
@@ -214,12 +219,12 @@ async def test_without_config_a_server_that_answers_after_its_flush_is_waited_fo
 
 
 async def test_where_only_reading_the_setting_is_allowed_always_is_believed(valkey: Valkey, own: Redis) -> None:
-    await own.execute_command("ACL", "SETUSER", "default", "-config", "+config|get")
+    await allow(own, "-config", "+config|get")
     with pytest.raises(StartupRefused, match="appendfsync always"):
         await check_redis(valkey.url)
-    await own.execute_command("ACL", "SETUSER", "default", "+config|set")
+    await allow(own, "+config|set")
     await own.config_set("appendfsync", "always")
-    await own.execute_command("ACL", "SETUSER", "default", "-config|set")
+    await allow(own, "-config|set")
     await check_redis(valkey.url)
     assert await flush(own) == ["always"]
 

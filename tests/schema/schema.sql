@@ -34,6 +34,13 @@ CREATE TABLE attempt_count (
     CONSTRAINT attempt_count_pkey PRIMARY KEY (quarter, resource, result) INCLUDE (attempts)
 );
 
+CREATE TABLE attempt_month (
+    month timestamp with time zone NOT NULL,
+    result text NOT NULL,
+    attempts bigint NOT NULL,
+    CONSTRAINT attempt_month_pkey PRIMARY KEY (month, result) INCLUDE (attempts)
+);
+
 CREATE TABLE attempt_total (
     quarter timestamp with time zone NOT NULL,
     result text NOT NULL,

@@ -10,6 +10,10 @@ WITH fresh AS MATERIALIZED (
     INSERT INTO attempt_count (quarter, resource, result, attempts)
     SELECT quarter, resource, result, attempts FROM fresh
     ON CONFLICT (quarter, resource, result) DO UPDATE SET attempts = attempt_count.attempts + excluded.attempts
+), by_month AS (
+    INSERT INTO attempt_month (month, result, attempts)
+    SELECT date_trunc('month', quarter, 'UTC'), result, sum(attempts) FROM fresh GROUP BY 1, 2
+    ON CONFLICT (month, result) DO UPDATE SET attempts = attempt_month.attempts + excluded.attempts
 ), by_host AS (
     INSERT INTO host_month (month, host, bookings)
     SELECT date_trunc('month', fresh.quarter, 'UTC'), resource.owner, sum(fresh.attempts)
