@@ -147,6 +147,9 @@ def test_reasons_are_declared_in_the_order_in_which_they_apply() -> None:
         Reason.OCCURRENCE_IN_PAST,
         Reason.OCCURRENCE_CANCELLED,
         Reason.STALE_VERSION,
+        Reason.SLOT_CANCELLED,
+        Reason.SLOT_BOOKED,
+        Reason.TOO_LATE_TO_CANCEL,
         Reason.RULE_CANNOT_MOVE,
         Reason.SERIES_OVERLAPS_ITSELF,
         Reason.SLOT_IN_PAST,
@@ -154,4 +157,8 @@ def test_reasons_are_declared_in_the_order_in_which_they_apply() -> None:
         Reason.TOO_MANY_SERIES,
         Reason.CONFLICT,
         Reason.CAPACITY_BELOW_TAKEN,
+        Reason.ALREADY_BOOKED,
+        Reason.NO_SEATS_LEFT,
+        Reason.MAX_ACTIVE_BOOKINGS,
+        Reason.MAX_BOOKINGS_WITH_HOST,
     ]
