@@ -123,7 +123,7 @@ async def test_a_bug_is_logged_and_not_told(
     def fail(*_: object) -> None:
         raise KeyError(secret)
 
-    monkeypatch.setattr(type(app.state["parts"].routes), "resource", fail)
+    monkeypatch.setattr(type(app.state["parts"].routes), "resource_home", fail)
     with caplog.at_level(logging.ERROR):
         answer = await book(client, headers={"X-Request-Id": "bug-1"})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
