@@ -96,6 +96,12 @@ class Api(Litestar):
             route.path_format: ", ".join(sorted(route.methods)).encode()
             for route in self.routes
             if isinstance(route, HTTPRoute)
+        } | {
+            route.path_format + suffix: b"GET, OPTIONS"
+            for route in self.routes
+            if isinstance(route, HTTPRoute)
+            for handler in route.route_handlers
+            for suffix in handler.opt.get("suffixes", {})
         }
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

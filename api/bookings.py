@@ -82,6 +82,8 @@ class BookingController(Controller):
     @delete("/{booking_id:str}", status_code=200, opt={"operation": operations.REMOVE_BOOKING})
     async def remove_booking(self, request: Call) -> Answer:
         """Cancel a booking: a single one, a series, or an occurrence. Harmless when it was cancelled before."""
+        if calendar_id(request) is not None:
+            raise Problem("method_not_allowed", "A calendar is only read.", headers=[("allow", "GET, OPTIONS")])
         headers = read_headers(request.scope["headers"])
         return await _cancel(request, headers, uuid_segment(request, "booking_id"), None)
 

@@ -28,6 +28,8 @@ LONGEST_REASON = 2_000
 LONGEST_RULE = 1_000
 MOST_EXCEPTIONS = 500
 LARGEST_LIST = 100
+NULLABLE = "nullable"
+"""Marks a field that takes null, until the description says it as JSON Schema does."""
 LARGEST_TICKET = 2**63 - 1
 _UTC = ZoneInfo("UTC")
 
@@ -295,7 +297,7 @@ RuleText = Annotated[
         "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=10",
         min_length=1,
         max_length=LONGEST_RULE,
-        extra_json_schema={"type": ["string", "null"]},
+        extra_json_schema={NULLABLE: True},
     ),
 ]
 Exceptions = Annotated[

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
 from uuid import UUID
@@ -189,7 +190,9 @@ def tagging(send: Send, scope: Scope, methods: Mapping[str, bytes]) -> Send:
     async def tagged(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers: Any = [pair for pair in message["headers"] if pair[0] != b"allow"]
-            if (allowed := methods.get(scope.get("path_template", ""))) is not None:
+            template = scope.get("path_template", "")
+            suffixed = template + PurePosixPath(scope["path"]).suffix
+            if (allowed := methods.get(suffixed, methods.get(template))) is not None:
                 headers.append((b"allow", allowed))
             message["headers"] = [*headers, (REQUEST_TAG, request_tag(scope).encode())]
         await send(message)

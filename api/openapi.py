@@ -17,6 +17,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from api.access import Access, Scope
 from api.bodies import ProblemBody
 from api.decode import Body
+from api.fields import NULLABLE
 from api.problems import DETAILS, PROBLEMS
 
 TITLE = "firstcome"
@@ -143,6 +144,7 @@ def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
                 structs += _structs(suffixed)
                 paths.setdefault(route.path_format + suffix, {})["get"] = _operation(answering, suffixed)
     _, components = msgspec.json.schema_components(list(dict.fromkeys(structs)), ref_template=SCHEMAS)
+    _let_be_null(components)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -155,6 +157,14 @@ def describe(routes: Iterable[BaseRoute]) -> dict[str, Any]:
         "paths": dict(sorted(paths.items())),
         "components": {"schemas": components, "headers": HEADERS, "securitySchemes": SECURITY},
     }
+
+
+def _let_be_null(components: Mapping[str, Any]) -> None:
+    """Say of the fields that are marked so that they take null, which is the same as leaving them out."""
+    for schema in components.values():
+        for field_schema in schema.get("properties", {}).values():
+            if field_schema.pop(NULLABLE, False):
+                field_schema["type"] = [field_schema["type"], "null"]
 
 
 def _structs(operation: Operation) -> list[Any]:

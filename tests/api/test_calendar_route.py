@@ -158,3 +158,13 @@ async def assert_shown(browser: httpx.AsyncClient, address: str) -> None:
     text = (await browser.get(f"{address}.ics")).content
     assert standing
     assert [interval for interval in expanded(text, before=END + DAY) if interval[0] < END] == standing
+
+
+async def test_a_calendar_is_only_read(browser: httpx.AsyncClient) -> None:
+    await make_resource(browser)
+    address = f"{ROOT}/bookings/{(await booked(browser))['booking_id']}"
+    refused = await browser.delete(f"{address}.ics")
+    assert (refused.status_code, refused.json()["code"]) == (405, "method_not_allowed")
+    told = await browser.options(f"{address}.ics")
+    assert refused.headers["allow"] == told.headers["allow"] == "GET, OPTIONS"
+    assert (await browser.get(address)).json()["status"] == "confirmed"
