@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from litestar import Litestar, Response, Router
@@ -41,18 +41,18 @@ from api.seats import ReservationController
 from api.session import LogInController, LogOutController, TokenController
 from api.slots import SlotController
 from api.users import UserController
+from engine import privacy
 from engine.accounts.addresses import Proxies, read_networks
 from engine.accounts.passwords import Passwords
 from engine.accounts.tokens import open_tokens
 from engine.analytics import Analyst
 from engine.config import Config
-from engine.privacy import finish_erasures_forever
 from engine.reader import Reader
 from engine.signing import ledger_key
 from engine.store.idempotency import find_keys
 from engine.store.pools import open_pool
 from engine.suggestions import Suggestions
-from engine.tasks import end_tasks
+from engine.tasks import end_tasks, repeat
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +160,8 @@ async def _open_parts(config: Config, proxies: Proxies, stack: AsyncExitStack) -
     stack.push_async_callback(reader.stop)
     await intake.start()
     stack.push_async_callback(intake.stop)
-    erasures = asyncio.create_task(finish_erasures_forever(primary, intake))
+    erasing = repeat(partial(privacy.finish_erasures, primary, intake), name="finish_erasures", every_s=privacy.EVERY_S)
+    erasures = asyncio.create_task(erasing)
     stack.push_async_callback(end_tasks, [erasures])
     suggestions = Suggestions(reader)
     keys = Gathering(look_up_in(primary, find_keys))

@@ -16,12 +16,10 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from engine.batch import Decisions, Forced, decide_locked
+from engine.clock_jobs import start_clock_jobs
 from engine.commands import Entry, Outcome, Queued, Request
 from engine.errors import NotFound, Unavailable
-from engine.extension import extend_forever
-from engine.folding import fold_forever
 from engine.intake import Count
-from engine.publishing import publish_forever
 from engine.store import decisions as store
 from engine.store.outcomes import outcomes_by_request
 from engine.store.pools import DECIDING, READ_TIMEOUT_S, Pool, open_pool
@@ -41,8 +39,9 @@ logger = logging.getLogger(__name__)
 class DirectIntake:
     """Decides under the row lock. Implements ``engine.intake.Intake``."""
 
-    def __init__(self, database_url: str, *, pool_size: int) -> None:
+    def __init__(self, database_url: str, *, pool_size: int, idempotency_hours: int) -> None:
         self._database_url = database_url
+        self._idempotency_hours = idempotency_hours
         self._pool_size = pool_size
         self._pool: Pool | None = None
         self._clock_jobs: list[asyncio.Task[None]] = []
@@ -63,8 +62,7 @@ class DirectIntake:
         )
 
         # There are no workers, so what they do on a clock is done here.
-        jobs = (extend_forever, publish_forever, fold_forever)
-        self._clock_jobs = [asyncio.create_task(job(self._pool)) for job in jobs]
+        self._clock_jobs = start_clock_jobs(self._pool, idempotency_hours=self._idempotency_hours)
 
     async def stop(self) -> None:
         """Close the connections once the transactions under way have ended."""

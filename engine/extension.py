@@ -50,18 +50,6 @@ ACQUIRE_TIMEOUT_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-async def extend_forever(pool: Pool) -> None:
-    """Extend what is due, now and every hour."""
-    while True:
-        try:
-            stored = await extend_due(pool)
-            if stored:
-                logger.info("series were extended", extra={"occurrences": stored})
-        except Exception as error:  # noqa: BLE001  # whatever it was, it goes on in an hour, and nothing rests on it
-            logger.warning("series were not extended", extra={"error": repr(error)})
-        await asyncio.sleep(EVERY_S)
-
-
 async def extend_due(pool: Pool) -> int:
     """Extend every series that is stored less than HORIZON ahead. Returns how many occurrences were stored."""
     stored, behind = 0, 0
@@ -71,6 +59,8 @@ async def extend_due(pool: Pool) -> int:
         for resource in resources:
             stored += await _extend(pool, resource)
         if len(resources) < RESOURCES_AT_ONCE:
+            if stored:
+                logger.info("series were extended", extra={"occurrences": stored})
             return stored
         behind = resources[-1]
 

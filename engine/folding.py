@@ -16,7 +16,6 @@ from the counts until they are made anew (docs/operations.md).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import timedelta
 
@@ -32,16 +31,6 @@ STATEMENT_S = 60.0
 ACQUIRE_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
-
-
-async def fold_forever(pool: Pool) -> None:
-    """Fold what there is, now and every half minute."""
-    while True:
-        try:
-            await fold_due(pool)
-        except Exception as error:  # noqa: BLE001  # whatever it was, it goes on in half a minute; reads stay exact
-            logger.warning("the counts were not brought up to date", extra={"error": repr(error)})
-        await asyncio.sleep(EVERY_S)
 
 
 async def fold_due(pool: Pool) -> None:

@@ -64,7 +64,9 @@ async def open_intake(config: Config, pool: Pool) -> Intake:
     """
     await check_installation(config, pool)
     if config.booking_mode == "direct":
-        return DirectIntake(config.database_url, pool_size=config.direct_pool_size)
+        return DirectIntake(
+            config.database_url, pool_size=config.direct_pool_size, idempotency_hours=config.idempotency_hours
+        )
     if config.redis_url is None:
         raise StartupRefused("REDIS_URL is not set; BOOKING_MODE=queue needs it.")
     return QueuedIntake(config, pool)

@@ -14,7 +14,7 @@ Invariants:
     Each step does nothing the second time, so that it may be run again, and by several processes at once.
     Bookings, ledger and audit know random ids and are not changed: counts stay, and the chain can be checked.
 
-What a death interrupts, ``finish_erasures_forever`` goes on with. It also runs the second step again for KEPT_DAYS:
+What a death interrupts, ``finish_erasures`` goes on with, on a clock. It also runs the second step again for KEPT_DAYS:
 a command that waited, or a request that was under way, may have written a text after it.
 """
 
@@ -100,16 +100,6 @@ async def erase_person(pool: Pool, intake: Intake, person: UUID, act: Act, *, wi
     if erased_at is None:
         return None
     return Erasure(erased_at, await _finish(pool, intake, person, within_s=within_s))
-
-
-async def finish_erasures_forever(pool: Pool, intake: Intake) -> None:
-    """Go on with what was interrupted, now and every ten minutes."""
-    while True:
-        try:
-            await finish_erasures(pool, intake)
-        except Exception as error:  # noqa: BLE001  # whatever it was, it goes on in ten minutes
-            logger.warning("erasures were not finished", extra={"error": repr(error)})
-        await asyncio.sleep(EVERY_S)
 
 
 async def finish_erasures(pool: Pool, intake: Intake) -> None:

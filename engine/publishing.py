@@ -51,18 +51,6 @@ ACQUIRE_TIMEOUT_S = 5.0
 logger = logging.getLogger(__name__)
 
 
-async def publish_forever(pool: Pool) -> None:
-    """Publish what is due, now and every ten minutes."""
-    while True:
-        try:
-            published = await publish_due(pool)
-            if published:
-                logger.info("slots were published", extra={"slots": published})
-        except Exception as error:  # noqa: BLE001  # whatever it was, it goes on in ten minutes, and nothing rests on it
-            logger.warning("slots were not published", extra={"error": repr(error)})
-        await asyncio.sleep(EVERY_S)
-
-
 async def publish_due(pool: Pool) -> int:
     """Let every rule publish what is due. Returns how many slots were published."""
     published, behind = 0, FIRST
@@ -73,6 +61,8 @@ async def publish_due(pool: Pool) -> int:
             if _is_due(rule, rule.now):
                 published += await _publish(pool, rule)
         if len(rules) < RULES_AT_ONCE:
+            if published:
+                logger.info("slots were published", extra={"slots": published})
             return published
         behind = rules[-1].rule
 

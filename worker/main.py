@@ -21,19 +21,15 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError, RedisError
 
 from engine import failpoints
+from engine.clock_jobs import start_clock_jobs
 from engine.collector import settle_collector
 from engine.config import Config
-from engine.extension import extend_forever
-from engine.folding import fold_forever
 from engine.opening import check_installation
-from engine.publishing import publish_forever
 from engine.queue import jobs, scripts
 from engine.queue.client import open_client
 from engine.queue.keys import WAKE_WORKERS
 from engine.store.pools import DECIDING, Pool, open_pool
 from engine.tasks import end_tasks
-from worker.forget_keys import forget_keys_forever
-from worker.forget_sessions import forget_sessions_forever
 from worker.timing import (
     BEAT_EVERY_S,
     BLOCKED_WITHIN_S,
@@ -211,13 +207,7 @@ async def _work(config: Config, redis_url: str, pool: Pool, *, name: str) -> Non
     blocking = open_client(redis_url, timeout_s=BLOCKED_WITHIN_S)
     worker = TurnWorker(config, redis, blocking, pool, name=name)
     _stop_on_signals(worker)
-    clock_jobs = [
-        asyncio.create_task(forget_keys_forever(pool, hours=config.idempotency_hours)),
-        asyncio.create_task(forget_sessions_forever(pool)),
-        asyncio.create_task(extend_forever(pool)),
-        asyncio.create_task(publish_forever(pool)),
-        asyncio.create_task(fold_forever(pool)),
-    ]
+    clock_jobs = start_clock_jobs(pool, idempotency_hours=config.idempotency_hours)
     settle_collector()
     logger.info("worker begins", extra={"worker": worker.name})
     try:

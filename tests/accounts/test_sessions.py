@@ -11,11 +11,11 @@ import httpx
 import pytest
 
 from api.session import SESSION_DAYS
+from engine.forget_sessions import forget_sessions
 from tests.accounts.people import Somebody, bearer, log_in, operator, signed_in
 from tests.api.steps import ROOT
 from tests.clients import pool_of
 from tests.support import wait_until
-from worker.forget_sessions import forget_old_sessions
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ async def test_what_is_revoked_works_nowhere_within_five_seconds(
 async def test_sessions_that_are_over_are_forgotten_and_the_others_stay(
     client: httpx.AsyncClient, database_url: str, database: asyncpg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.forget_sessions.AT_ONCE", 2)
+    monkeypatch.setattr("engine.forget_sessions.AT_ONCE", 2)
     ada = await signed_in(client, "ada")
     await database.execute(
         "INSERT INTO session (id, person, expires_at) SELECT gen_random_uuid(), $1, now() - '1 s'::interval"
@@ -168,7 +168,7 @@ async def test_sessions_that_are_over_are_forgotten_and_the_others_stay(
     )
     await database.execute("INSERT INTO refresh_token (hash, session) SELECT sha256(id::text::bytea), id FROM session")
     async with pool_of(database_url) as pool:
-        await forget_old_sessions(pool)
+        await forget_sessions(pool)
     assert await database.fetchval("SELECT count(*) FROM session") == 1
     assert await database.fetchval("SELECT count(*) FROM refresh_token") == 2
     assert (await ada.refresh()).status_code == 200

@@ -23,7 +23,7 @@ from tests.support import wait_until
 @asynccontextmanager
 async def direct(database_url: str, *, pool_size: int = 16) -> AsyncIterator[DirectIntake]:
     """The way in of direct mode, as an API process has it."""
-    intake = DirectIntake(database_url, pool_size=pool_size)
+    intake = DirectIntake(database_url, pool_size=pool_size, idempotency_hours=48)
     await intake.start()
     try:
         yield intake
@@ -166,3 +166,24 @@ async def test_ten_at_once_for_one_person_on_ten_resources_at_two_processes_find
     refused = {(outcome.reason, outcome.counted, outcome.counted_limit) for outcome in outcomes if outcome.reason}
     assert refused == {(Reason.MAX_ACTIVE_BOOKINGS, 5, 5)}
     await clean(database_url)
+
+
+async def test_what_workers_do_on_a_clock_is_done_without_them(database: Connection, database_url: str) -> None:
+    await database.execute(
+        "INSERT INTO idempotency (caller, key, body_hash, request_id, created_at)"
+        " SELECT 'caller', hours::text, '', gen_random_uuid(), now() - make_interval(hours => hours)"
+        " FROM unnest(ARRAY[1, 47, 49, 1000]) AS hours"
+    )
+    person = await add_person(database)
+    await database.execute(
+        "INSERT INTO session (id, person, expires_at) VALUES (gen_random_uuid(), $1::uuid, now() - '1 s'::interval)",
+        person,
+    )
+
+    async def forgotten() -> bool:
+        keys = await database.fetch("SELECT key FROM idempotency ORDER BY key")
+        sessions = await database.fetchval("SELECT count(*) FROM session")
+        return ([row["key"] for row in keys], sessions) == (["1", "47"], 0)
+
+    async with direct(database_url):
+        await wait_until(forgotten)

@@ -151,7 +151,7 @@ async def test_a_worker_extends_what_nobody_extended(
 async def test_direct_mode_decides_series_by_the_same_rules(database: Connection, database_url: str) -> None:
     room = await add_resource(database, capacity=1)
     start = monday()
-    intake = DirectIntake(database_url, pool_size=4)
+    intake = DirectIntake(database_url, pool_size=4, idempotency_hours=48)
     await intake.start()
     try:
         command = book_series("FREQ=WEEKLY", start)
