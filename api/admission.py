@@ -25,7 +25,6 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from api.access import HOST, NOBODY, OPEN, OPERATOR, Access, Caller, sign_in_required
-from api.gathering import Gathering, LookUp, look_up_in
 from api.http import Call
 from api.openapi import Operation
 from api.parts import parts_of
@@ -34,6 +33,7 @@ from engine.accounts.addresses import Proxies
 from engine.accounts.credentials import API_KEY_PREFIX, LONGEST_SECRET, secret_hash
 from engine.accounts.tokens import InvalidToken, Tokens
 from engine.config import Config
+from engine.gathering import Gathering, LookUp, look_up_in
 from engine.store.people import Standing, standing_api_keys, standing_people, standing_sessions
 from engine.store.pools import Connection, Pool
 

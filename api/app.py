@@ -22,7 +22,6 @@ from api.bookings import BookingController
 from api.callers import request_tag
 from api.docs import DocumentationController
 from api.events import EventController
-from api.gathering import Gathering, look_up_in
 from api.health import HealthController
 from api.http import REQUEST_TAG, Call, ClientGone, problem_answer, routable_path, tagging
 from api.keys import KeyController
@@ -47,6 +46,7 @@ from engine.accounts.passwords import Passwords
 from engine.accounts.tokens import open_tokens
 from engine.analytics import Analyst
 from engine.config import Config
+from engine.gathering import Gathering, look_up_in
 from engine.reader import Reader
 from engine.signing import ledger_key
 from engine.store.idempotency import find_keys

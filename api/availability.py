@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from functools import partial
 from hashlib import blake2b
 from typing import Annotated, Literal
 from urllib.parse import unquote
@@ -31,7 +30,7 @@ from api.parts import parts_of
 from api.windows import DAY, Window
 from engine.errors import NotFound
 from engine.rules.free_time import Interval, free_intervals
-from engine.store.availability import StandingClaims, standing_claims
+from engine.store.availability import ClaimsQuery, StandingClaims
 
 _SEEN = re.compile(r"([^:,][^,]*):(\d{1,19})", re.ASCII)
 
@@ -109,9 +108,8 @@ class AvailabilityController(Controller):
         headers = read_headers(request.scope["headers"])
         query = AVAILABILITY_QUERY.decode_query(request.scope["query_string"])
         seen = seen_ticket(headers, query.resource_id)
-        start, end = query.any_window()
-        answer = await parts_of(request).reader.read(
-            partial(standing_claims, resource=query.resource_id, start=start, end=end),
+        answer = await parts_of(request).reader.read_claims(
+            ClaimsQuery(query.resource_id, *query.any_window()),
             fresh=None if seen is None else lambda claims: claims.last_ticket >= seen,
         )
         claims = answer.value

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from api.bodies import KeyBody
-from api.gathering import Gathering
 from api.http import Call
 from api.rate_limits import Rates
 from api.routing import Routes
@@ -17,6 +16,7 @@ from engine.accounts.passwords import Passwords
 from engine.accounts.tokens import Tokens
 from engine.analytics import Analyst
 from engine.config import Config
+from engine.gathering import Gathering
 from engine.intake import Intake
 from engine.reader import Reader
 from engine.signing import SigningKey

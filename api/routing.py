@@ -9,8 +9,8 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from api.gathering import Gathering, LookUp, look_up_in
 from engine.errors import NotFound
+from engine.gathering import Gathering, LookUp, look_up_in
 from engine.store import bookings, offers, resources
 from engine.store.bookings import Home
 from engine.store.offers import CalendarHome, OfferHome

@@ -30,11 +30,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Generic, Literal, TypeVar
 
 from engine.config import Config
 from engine.errors import EngineError, Unavailable, Unreachable
+from engine.gathering import Gathering, look_up_in
+from engine.store.availability import ClaimsQuery, StandingClaims, standing_claims
 from engine.store.pools import READ_TIMEOUT_S, Connection, Pool
 from engine.store.reading import ask, open_within, replayed_until, written_until
 from engine.tasks import end_tasks
@@ -56,8 +59,14 @@ SEEN_PAUSE_S = 0.005
 MARKS = 256
 """How many places in the log are remembered that the replica has not passed yet."""
 
+CLAIMS_AT_ONCE = 8
+"""Questions for claims in one statement: few enough that eight full calendars are read within REPLICA_STATEMENT_S."""
+LONGEST_TOGETHER = timedelta(days=100)
+"""A longer window is read alone."""
+
 Value = TypeVar("Value")
 Query = Callable[[Connection], Awaitable[Value | None]]
+Asking = Callable[["Source"], Awaitable[Value | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +102,37 @@ class Answer(Generic[Value]):
     staleness_ms: int = 0
 
 
+class Source:
+    """A server that reads go to.
+
+    within_s  how long it may take for an answer, unless a query says otherwise.
+
+    Half of its connections at most are asked for claims, for many callers at once where many ask; the other half is
+    left to the reads that are made one by one.
+    """
+
+    def __init__(self, pool: Pool, *, size: int, within_s: float) -> None:
+        self.pool = pool
+        self._within_s = within_s
+        look_up = look_up_in(pool, standing_claims, within_s=within_s)
+        self._claims = Gathering(look_up, at_once=CLAIMS_AT_ONCE, lanes=max(1, size // 2))
+
+    async def ask(self, query: Query[Value], within_s: float | None) -> Value | None:
+        """Ask on a connection of its own."""
+        return await ask(self.pool, query, within_s=within_s or self._within_s)
+
+    async def claims(self, query: ClaimsQuery) -> StandingClaims | None:
+        """Ask together with those who ask at the same time."""
+        return await self._claims.find(query)
+
+
 class Reader:
     """Reads for one API process."""
 
     def __init__(self, primary: Pool, config: Config) -> None:
-        self._primary = primary
         self._config = config
-        self._replica: Pool | None = None
+        self._primary = Source(primary, size=config.read_pool_size, within_s=READ_TIMEOUT_S)
+        self._replica: Source | None = None
         self._as_of: Mark | None = None
         self._marks: list[Mark] = []
         self._watching: asyncio.Task[None] | None = None
@@ -115,9 +148,10 @@ class Reader:
         """Close the connections that this reader opened."""
         await end_tasks([self._watching])
         self._as_of = None
-        for pool in (self._replica, *self._probes.values()):
-            if pool is not None:
-                pool.terminate()
+        for pool in self._probes.values():
+            pool.terminate()
+        if self._replica is not None:
+            self._replica.pool.terminate()
 
     @property
     def lag_ms(self) -> int | None:
@@ -141,25 +175,41 @@ class Reader:
 
         Raises Unavailable where the primary is needed and does not answer.
         """
-        answer = await self._from_replica(query, fresh, within_s)
-        if answer is not None:
-            return answer
-        value = await ask(self._primary, query, within_s=within_s or READ_TIMEOUT_S)
-        return Answer(value, source="primary")
+        return await self._read(lambda source: source.ask(query, within_s), fresh, gives_up=within_s is not None)
+
+    async def read_claims(
+        self, query: ClaimsQuery, *, fresh: Callable[[StandingClaims], bool] | None = None
+    ) -> Answer[StandingClaims | None]:
+        """Ask what is taken of a resource, as ``read`` does; callers who ask at the same time share statements.
+
+        Raises Unavailable as ``read`` does.
+        """
+        if query.end - query.start > LONGEST_TOGETHER:
+            return await self.read(partial(_claims_alone, query=query), fresh=fresh)
+        return await self._read(lambda source: source.claims(query), fresh, gives_up=False)
+
+    async def _read(
+        self, ask_of: Asking[Value], fresh: Callable[[Value], bool] | None, *, gives_up: bool
+    ) -> Answer[Value | None]:
+        answer = await self._from_replica(ask_of, fresh, gives_up=gives_up)
+        return answer or Answer(await ask_of(self._primary), source="primary")
 
     async def _from_replica(
-        self, query: Query[Value], fresh: Callable[[Value], bool] | None, within_s: float | None
+        self, ask_of: Asking[Value], fresh: Callable[[Value], bool] | None, *, gives_up: bool
     ) -> Answer[Value | None] | None:
-        """Ask the replica. None: the primary must be asked."""
+        """Ask the replica. None: the primary must be asked.
+
+        gives_up  whether what takes the replica too long is not asked of the primary.
+        """
         pause, until = SEEN_PAUSE_S, time.monotonic() + SEEN_WAIT_S
         while (replica := self._replica) is not None and (as_of := self._near()) is not None:
             try:
-                value = await ask(replica, query, within_s=within_s or REPLICA_TIMEOUT_S)
+                value = await ask_of(replica)
             except Unreachable as error:
                 await self._pass_over(error)
                 return None
             except Exception as error:
-                if within_s is not None and isinstance(error, Unavailable):
+                if gives_up and isinstance(error, Unavailable):
                     raise
                 # whatever is wrong with this read, the primary shows it too
                 logger.info("a read goes on to the primary", extra={"error": str(error)})
@@ -183,7 +233,7 @@ class Reader:
             self._trouble = str(error)
             logger.warning("the replica is passed over", extra={"error": str(error)})
         if self._as_of is not None and self._replica is not None:
-            await self._replica.expire_connections()
+            await self._replica.pool.expire_connections()
         self._as_of = None
 
     async def _watch(self, url: str) -> None:
@@ -213,13 +263,11 @@ class Reader:
         if position is None:
             raise Unavailable("REPLICA_URL names a server that is no replica")
         if self._replica is None:
-            self._replica = await open_within(
-                url,
-                size=self._config.read_pool_size,
-                name="firstcome read",
-                within_s=CONNECT_TIMEOUT_S,
-                answer_s=REPLICA_STATEMENT_S,
+            size = self._config.read_pool_size
+            pool = await open_within(
+                url, size=size, name="firstcome read", within_s=CONNECT_TIMEOUT_S, answer_s=REPLICA_STATEMENT_S
             )
+            self._replica = Source(pool, size=size, within_s=REPLICA_TIMEOUT_S)
         passed = [mark for mark in self._marks if mark.position <= position]
         if passed:
             self._marks = [mark for mark in self._marks if mark.position > position]
@@ -233,3 +281,7 @@ class Reader:
                 url, size=1, name=f"firstcome lag of {role}", within_s=CONNECT_TIMEOUT_S
             )
         return self._probes[role]
+
+
+async def _claims_alone(connection: Connection, *, query: ClaimsQuery) -> StandingClaims | None:
+    return (await standing_claims(connection, [query])).get(query)

@@ -22,7 +22,7 @@ from engine.preview import free_starts
 from engine.reader import Reader
 from engine.rules.free_time import STEP, Interval, free_intervals, next_starts, suggestion_window
 from engine.rules.recurrence import Recurrence
-from engine.store.availability import StandingClaims, standing_claims
+from engine.store.availability import ClaimsQuery, StandingClaims
 from engine.store.offers import Offering, next_open_slots
 from engine.tasks import end_tasks
 
@@ -137,5 +137,4 @@ class Suggestions:
         return (await self._reader.read(partial(next_open_slots, slot=slot, limit=MOST_SLOTS))).value or []
 
     async def _claims(self, resource: int, window: Interval) -> StandingClaims | None:
-        query = partial(standing_claims, resource=resource, start=window[0], end=window[1])
-        return (await self._reader.read(query)).value
+        return (await self._reader.read_claims(ClaimsQuery(resource, *window))).value

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
+from asyncpg import Record
 
 from engine.rules.free_time import Taken
 from engine.rules.lattice import lattice_of
@@ -15,6 +17,17 @@ from engine.rules.recurrence_rule import rule_of
 from engine.rules.series import INSTANT
 from engine.store import sql
 from engine.store.pools import Connection
+
+
+class ClaimsQuery(NamedTuple):
+    """What is asked for: all that is taken of a resource at any instant of ``[start, end)``.
+
+    resource  its number, or its public id.
+    """
+
+    resource: int | str
+    start: datetime
+    end: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +48,16 @@ class StandingClaims:
     taken: list[Taken]
 
 
-async def standing_claims(
-    connection: Connection, resource: int | str, *, start: datetime, end: datetime
-) -> StandingClaims | None:
-    """Load what is taken of a resource at any instant of ``[start, end)``, in one statement.
+async def standing_claims(connection: Connection, queries: Sequence[ClaimsQuery]) -> dict[ClaimsQuery, StandingClaims]:
+    """Load what is taken of resources, each in its window, in one statement. Resources it does not find are missing."""
+    numbers = [query.resource if isinstance(query.resource, int) else None for query in queries]
+    names = [query.resource if isinstance(query.resource, str) else None for query in queries]
+    starts, ends = [query.start for query in queries], [query.end for query in queries]
+    rows = await connection.fetch(sql("availability"), numbers, names, starts, ends)
+    return {query: _standing(row, query) for row in rows for query in (queries[row["number"] - 1],)}
 
-    resource  its number, or its public id.
 
-    Returns None where this server does not know the resource.
-    """
-    number, public = (resource, None) if isinstance(resource, int) else (None, resource)
-    row = await connection.fetchrow(sql("availability"), number, public, start, end)
-    if row is None:
-        return None
+def _standing(row: Record, query: ClaimsQuery) -> StandingClaims:
     claims = zip(row["starts"] or (), row["ends"] or (), row["places"] or (), strict=True)
     return StandingClaims(
         resource=row["id"],
@@ -56,7 +66,7 @@ async def standing_claims(
         capacity=row["capacity"],
         last_ticket=row["last_ticket"],
         now=row["now"],
-        taken=[*claims, *_unstored(row["unfinished"], start, end)],
+        taken=[*claims, *_unstored(row["unfinished"], query.start, query.end)],
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from engine.store.fair_pool import FairPool
 from engine.store.startup import told_in_a_sentence
 
 READ_TIMEOUT_S = 5.0
@@ -74,7 +75,7 @@ async def _once_started(url: str, **options: Any) -> Pool:
     deadline = loop.time() + STARTING_S
     while True:
         try:
-            return await asyncpg.create_pool(url, **options)
+            return await FairPool(url, **options)
         except asyncpg.CannotConnectNowError:
             if loop.time() > deadline:
                 raise

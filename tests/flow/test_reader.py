@@ -135,7 +135,7 @@ async def test_connections_that_died_silently_are_not_tried_one_by_one(database_
 
         await asyncio.gather(*(reader.read(at_once) for _ in range(4)))
         assert reader._replica is not None
-        assert reader._replica.get_idle_size() == 4
+        assert reader._replica.pool.get_idle_size() == 4
 
         cable.strand()
         assert await source(reader) == "primary"
@@ -221,8 +221,8 @@ async def test_a_caller_who_goes_away_takes_no_connection_along(database_url: st
             await connection.execute("SELECT pg_sleep(30)")
             return "never"
 
-        pool = reader._replica
-        assert pool is not None
+        assert reader._replica is not None
+        pool = reader._replica.pool
 
         def is_busy() -> bool:
             return bool(pool.get_size() > pool.get_idle_size())

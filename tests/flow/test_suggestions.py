@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
 from engine import suggestions as module
+from engine.reader import Answer, Reader
 from engine.rules.free_time import HORIZON, STEP
-from engine.store.availability import standing_claims
+from engine.store.availability import ClaimsQuery, StandingClaims
 from engine.suggestions import Suggestions
 from tests.flow.cable import cable_to
 from tests.flow.test_reader import reading
@@ -95,12 +95,14 @@ async def test_equal_questions_under_way_are_asked_once_and_all_answered(
     room = await add_resource(database, capacity=1)
     looks = 0
 
-    async def counted(*arguments: Any, **named: Any) -> Any:
+    read = Reader.read_claims
+
+    async def counted(reader: Reader, query: ClaimsQuery) -> Answer[StandingClaims | None]:
         nonlocal looks
         looks += 1
-        return await standing_claims(*arguments, **named)
+        return await read(reader, query)
 
-    monkeypatch.setattr(module, "standing_claims", counted)
+    monkeypatch.setattr(Reader, "read_claims", counted)
     answers = await asyncio.gather(*(starts(suggestions, room, 9) for _ in range(200)))
     assert answers == [[10, 11, 12, 13, 14]] * 200
     assert looks == 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from engine.store import sql
-from engine.store.availability import standing_claims
+from engine.store.availability import ClaimsQuery, StandingClaims, standing_claims
 from tests.schema.rows import MIDNIGHT, Connection, add_resource, book, cancel, hours
 from tests.series import DAY, HOUR, MILLISECOND, WEEK, Deciding, book_series, monday
 
@@ -33,9 +34,7 @@ async def test_claims_of_a_room_are_those_that_overlap_and_live(database: Connec
     await cancel(database, await book(database, room, hours(9, 10)))
     await book(database, other, hours(9, 10))
 
-    found = await standing_claims(
-        database, room, start=MIDNIGHT + timedelta(hours=8), end=MIDNIGHT + timedelta(hours=12)
-    )
+    found = await claims_of(database, room, start=MIDNIGHT + timedelta(hours=8), end=MIDNIGHT + timedelta(hours=12))
     assert found is not None
     assert sorted(found.taken) == [(*ends(6, 9), 1), (*ends(10, 11), 1)]
 
@@ -62,9 +61,7 @@ async def test_claims_of_a_room_that_touch_are_one_stretch(
     for start, end in booked:
         await book(database, room, hours(start, end))
 
-    found = await standing_claims(
-        database, room, start=MIDNIGHT + timedelta(hours=8), end=MIDNIGHT + timedelta(hours=12)
-    )
+    found = await claims_of(database, room, start=MIDNIGHT + timedelta(hours=8), end=MIDNIGHT + timedelta(hours=12))
     assert found is not None
     assert found.taken == [(*ends(*stretch), 1) for stretch in stretches]
 
@@ -75,7 +72,7 @@ async def test_claims_of_a_class_with_one_interval_are_summed(database: Connecti
         await book(database, course, hours(9, 10), places=places)
     await book(database, course, hours(9, 11), places=4)
 
-    found = await standing_claims(database, course, start=MIDNIGHT, end=MIDNIGHT + timedelta(days=1))
+    found = await claims_of(database, course, start=MIDNIGHT, end=MIDNIGHT + timedelta(days=1))
     assert found is not None
     assert sorted(found.taken) == [(*ends(9, 10), 6), (*ends(9, 11), 4)]
 
@@ -85,7 +82,7 @@ async def test_a_resource_is_found_by_number_and_by_its_public_id(database: Conn
     await database.execute("UPDATE resource SET resource_id = 'hall:1', last_ticket = 41 WHERE id = $1", number)
     window = {"start": MIDNIGHT, "end": MIDNIGHT + timedelta(days=1)}
 
-    by_number, by_name = [await standing_claims(database, name, **window) for name in (number, "hall:1")]
+    by_number, by_name = [await claims_of(database, name, **window) for name in (number, "hall:1")]
     assert by_number is not None
     assert by_name is not None
     assert (by_name.resource, by_name.resource_id, by_name.time_zone) == (number, "hall:1", "UTC")
@@ -99,18 +96,37 @@ async def test_years_ahead_what_ends_as_the_window_begins_is_not_in_it(database:
     await room.yes(book_series("FREQ=WEEKLY", start))
     far = start + 3 * 52 * WEEK
     for begins, found in ((far + HOUR, []), (far + HOUR - MILLISECOND, [(far, far + HOUR, 1)])):
-        claims = await standing_claims(database, room.resource, start=begins, end=far + DAY)
+        claims = await claims_of(database, room.resource, start=begins, end=far + DAY)
         assert claims is not None
         assert claims.taken == found
-    claims = await standing_claims(database, room.resource, start=far - DAY, end=far)
+    claims = await claims_of(database, room.resource, start=far - DAY, end=far)
     assert claims is not None
     assert claims.taken == []
 
 
 async def test_an_unknown_resource_is_none(database: Connection) -> None:
     window = {"start": MIDNIGHT, "end": MIDNIGHT + timedelta(days=1)}
-    assert await standing_claims(database, "nobody", **window) is None
-    assert await standing_claims(database, 4_711, **window) is None
+    assert await claims_of(database, "nobody", **window) is None
+    assert await claims_of(database, 4_711, **window) is None
+
+
+async def test_many_are_answered_at_once_each_for_its_own_window(database: Connection) -> None:
+    room, course = [await add_resource(database, capacity=kind) for kind in (1, 3)]
+    for hour in range(10):
+        await book(database, room, hours(2 * hour, 2 * hour + 1))
+    await book(database, course, hours(3, 5), places=2)
+    queries = [
+        ClaimsQuery(resource, MIDNIGHT + hour * HOUR, MIDNIGHT + (hour + 2) * HOUR)
+        for hour in range(12)
+        for resource in (course, 4_711, room, "nobody")
+    ]
+    found = await standing_claims(database, queries)
+    assert set(found) == {query for query in queries if query.resource in (room, course)}
+    for query, claims in found.items():
+        alone = await claims_of(database, query.resource, start=query.start, end=query.end)
+        assert alone == replace(claims, now=alone.now if alone else claims.now), query
+    assert [len(found[query].taken) for query in queries if query.resource == course] == [0, 0, 1, 1, 1] + [0] * 7
+    assert await standing_claims(database, []) == {}
 
 
 async def test_the_index_serves_among_a_hundred_thousand_bookings(database: Connection) -> None:
@@ -131,11 +147,19 @@ async def test_the_index_serves_among_a_hundred_thousand_bookings(database: Conn
                 assert await booking_scans(database, resource) == expected, (statistics, plan)
 
 
+async def claims_of(
+    database: Connection, resource: int | str, *, start: datetime, end: datetime
+) -> StandingClaims | None:
+    """What is taken of one resource."""
+    query = ClaimsQuery(resource, start, end)
+    return (await standing_claims(database, [query])).get(query)
+
+
 async def booking_scans(database: Connection, resource: int) -> list[tuple[str, float]]:
     """The scans of bookings that two days need: by which index, and how many rows each reads."""
     two_days = MIDNIGHT + timedelta(days=10), MIDNIGHT + timedelta(days=12)
     explained = await database.fetchval(
-        f"EXPLAIN (ANALYZE, FORMAT JSON) {sql('availability')}", resource, None, *two_days
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {sql('availability')}", [resource], [None], *([bound] for bound in two_days)
     )
     return sorted(
         (node.get("Index Name", node["Node Type"]), node["Actual Rows"] * node["Actual Loops"])
