@@ -395,6 +395,7 @@ class ProblemBody(Struct, kw_only=True):
     rule: str | UnsetType = UNSET
     count: int | UnsetType = UNSET
     limit: int | UnsetType = UNSET
+    resets_at: str | UnsetType | None = UNSET
     retry_after_s: int | UnsetType = UNSET
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from api.bodies import BookingBody, encode, instant_out
+from api.bodies import BookingBody, encode, instant_out, optional_instant_out
 from api.http import JSON, PROBLEM_JSON, Answer, HeaderPairs, seen_header
 from api.languages import DEFAULT_LANGUAGE
 from api.offer_bodies import OfferedSlotBody
@@ -257,7 +257,7 @@ async def _refused(parts: Parts, outcome: Outcome, asked: Asked | None) -> Probl
         case Reason.CONFLICT:
             return await _conflict(parts, outcome, asked.command if asked is not None else None)
         case Reason.MAX_ACTIVE_BOOKINGS | Reason.MAX_BOOKINGS_WITH_HOST:
-            return Problem(reason, rule=reason.value, count=outcome.counted, limit=outcome.counted_limit)
+            return await _limited(parts, outcome, reason, asked)
         case Reason.TOO_LATE_TO_CANCEL:
             return await _too_late(parts, outcome)
         case Reason.NO_SEATS_LEFT | Reason.ALREADY_BOOKED if outcome.kind == "book_seat":
@@ -278,6 +278,23 @@ async def _no_seat(parts: Parts, outcome: Outcome, reason: Reason, asked: Asked 
         return Problem(reason, f"No available seats for event {outcome.subject}")
     who = f"User {asked.holder}" if asked is not None else "This user"
     return Problem(reason, f"{who} already booked for event {outcome.subject}")
+
+
+async def _limited(parts: Parts, outcome: Outcome, reason: Reason, asked: Asked | None) -> Problem:
+    """Which limit, what was counted, and when one more would pass, which is advice: as things are now."""
+    person = None if asked is None else asked.holder
+    resets_at = await ask(
+        parts.primary,
+        lambda connection: ledger.limit_resets_at(connection, outcome.resource, outcome.ticket, person),
+        within_s=READ_TIMEOUT_S,
+    )
+    return Problem(
+        reason,
+        rule=reason.value,
+        count=outcome.counted,
+        limit=outcome.counted_limit,
+        resets_at=optional_instant_out(resets_at),
+    )
 
 
 async def _too_late(parts: Parts, outcome: Outcome) -> Problem:

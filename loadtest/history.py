@@ -52,15 +52,19 @@ async def store_resources(connection: Connection, rooms: Sequence[Rooms]) -> Non
     )
 
 
-async def store_past(connection: Connection, bookings: int, say: Callable[[str], None]) -> None:
+async def store_past(
+    connection: Connection, bookings: int, say: Callable[[str], None], *, over: timedelta = timedelta()
+) -> None:
     """Store bookings as if they had been made one by one: with tickets, ledger, keys, and chained hashes.
+
+    over  in which time they were decided, evenly, until now.
 
     Every constraint and trigger is in place, as it would have been then.
     """
     rooms = "SELECT id FROM resource WHERE resource_id LIKE 'room-0%' ORDER BY id"
     resources = [row["id"] for row in await connection.fetch(rooms)]
     now = await connection.fetchval("SELECT date_trunc('second', now())")
-    past = _past(resources, bookings, now)
+    past = _past(resources, bookings, now - over, over / -(-bookings // len(resources)))
     last: dict[int, tuple[int, bytes]] = {}
     for number in count(1):
         if not (chunk := list(islice(past, CHUNK))):
@@ -72,6 +76,8 @@ async def store_past(connection: Connection, bookings: int, say: Callable[[str],
         last.update((row.resource, (row.ticket, hashed)) for row, hashed in chunk)
         if number % TOLD_EVERY == 0:
             say(f"  {number * CHUNK:,} stored")
+    # Counting begins where the ledger does, which is at the installation's first instant.
+    await connection.execute("UPDATE fold SET folded_until = least(folded_until, $1)", now - over)
     await connection.execute(
         """
         UPDATE resource SET last_ticket = past.ticket, last_row_hash = past.row_hash, last_decided_at = $4
@@ -88,7 +94,7 @@ async def store_past(connection: Connection, bookings: int, say: Callable[[str],
 Row = tuple[LedgerRow, bytes]
 
 
-def _past(resources: list[int], bookings: int, now: datetime) -> Iterator[Row]:
+def _past(resources: list[int], bookings: int, began: datetime, pace: timedelta) -> Iterator[Row]:
     """Ledger rows with their hashes: resource after resource, ticket after ticket."""
     hashes = dict.fromkeys(resources, GENESIS)
     for number in range(bookings):
@@ -108,8 +114,8 @@ def _past(resources: list[int], bookings: int, now: datetime) -> Iterator[Row]:
             booking=uuid7(),
             clashes=(),
             first_ticket=None,
-            joined_at=now,
-            decided_at=now,
+            joined_at=began + turn * pace,
+            decided_at=began + turn * pace,
             detail=None,
         )
         hashes[resource] = hashed = row_hash(hashes[resource], row)

@@ -51,10 +51,15 @@ async def store_people(connection: Connection) -> list[tuple[UUID, UUID]]:
     return people
 
 
+def tokens_of(key: str) -> Tokens:
+    """What makes the access tokens of an installation with that key."""
+    return Tokens(read_key(key), issuer=EMPTY.token_issuer, audience=EMPTY.token_audience)
+
+
 def write_tokens(file: Path, people: list[tuple[UUID, UUID]], key: str, now: datetime) -> None:
     """Write an access token of each of them, a line each.
 
     now  from when they are good, for a quarter of an hour.
     """
-    tokens = Tokens(read_key(key), issuer=EMPTY.token_issuer, audience=EMPTY.token_audience)
+    tokens = tokens_of(key)
     file.write_text("".join(f"{tokens.issue(person, session, now=now)}\n" for person, session in people))

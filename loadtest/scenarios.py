@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from loadtest import history
+from loadtest.asking import NEARLY_A_YEAR, Operator, count_booked, is_folded, store_operator
 from loadtest.calendars import make_calendars
 from loadtest.generators import Generator, Kind, Load, Rooms, Shot
 from loadtest.goals import SERIES_LENGTH, few_of
-from loadtest.ground import Ground, Installation
-from loadtest.people import signed_in, store_people, write_tokens
+from loadtest.ground import Ground, Installation, wait_until
+from loadtest.people import signed_in, store_people, tokens_of, write_tokens
 from loadtest.processes import Program, Watch
 from loadtest.report import BOOKED, Measurement, what_is_wrong
 
-SCENARIOS = ("many", "one", "class", "signed", "series", "direct", "stored", "backlog")
+SCENARIOS = ("many", "one", "class", "signed", "series", "direct", "stored", "figures", "backlog")
 FINITE = ("series-52", f"FREQ=WEEKLY;COUNT={SERIES_LENGTH}")
 INFINITE = (("series-weekly", "FREQ=WEEKLY"), ("series-daily", "FREQ=DAILY"))
 """Targets, which name the resources that they are on, too, and what each of their bookings repeats."""
 CLASS_REQUESTS = 20_000
 PREPARE_CONNECTIONS = 16
 PREPARE_WITHIN_S = 120.0
+FOLDED_WITHIN_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Target:
     rooms        resources that are its own; None for those that every installation has.
     rule         what its bookings repeat; empty for single bookings.
     bearers      access tokens that are shown in turn; None: nobody signs in.
+    operator     asks for figures while it is measured; None: nobody does.
     """
 
     name: str
@@ -87,6 +93,7 @@ class Target:
     rooms: Rooms | None = None
     rule: str = ""
     bearers: Path | None = None
+    operator: Operator | None = None
 
 
 class Course:
@@ -130,9 +137,12 @@ class Course:
         if self._plan.warm_s:
             self.shoot(f"{name}, warming up", target, connections, self._plan.warm_s)
             target.site.settle()
-        with target.site.watch() as watch:
+        asking = target.operator.asking() if target.operator else nullcontext()
+        with target.site.watch() as watch, asking:
             shot, wrong = self.shoot(name, target, connections, self._plan.seconds, limit=target.limit)
         target.site.settle()
+        if target.operator is not None:
+            wrong += target.operator.complaints()
         dead = [f"a process has died: {name}" for name in _dead(target.site)]
         self.wrong += [f"{name}: {why}" for why in dead]
         found = Measurement(
@@ -173,16 +183,7 @@ class Course:
         yield Target("noop", "many", noop.url(lean=False), noop, every)
         yield Target("lean", "many", noop.url(lean=True), noop, every)
         if wanted & {"many", "one", "class", "signed"}:
-            queue = self._install("queue", direct=False)
-            if wanted & {"many", "signed"}:
-                yield Target("many", "many", queue.url, queue, every)
-            if "one" in wanted:
-                yield Target("one", "one", queue.url, queue, every)
-            if "class" in wanted:
-                yield Target("class", "class", queue.url, queue, every, limit=self._plan.class_requests)
-        if "signed" in wanted:
-            signed, bearers = self._sign_in()
-            yield Target("signed", "many", signed.url, signed, every, bearers=bearers)
+            yield from self._queue(wanted, every)
         if "series" in wanted:
             yield from self._series(alone=min(every), few=few_of(every))
         if "direct" in wanted:
@@ -193,6 +194,37 @@ class Course:
             for name, bookings in zip(("little", "much"), self._plan.stored, strict=True):
                 stored = self._install(f"stored_{name}", direct=False, bookings=bookings)
                 yield Target(f"stored-{name}", "many", stored.url, stored, (max(every),))
+        if "figures" in wanted:
+            yield from self._figures((max(every),))
+
+    def _queue(self, wanted: frozenset[str], every: Collection[int]) -> Iterator[Target]:
+        """Everything that is booked through the queue by callers who have no past."""
+        queue = self._install("queue", direct=False)
+        if wanted & {"many", "signed"}:
+            yield Target("many", "many", queue.url, queue, every)
+        if "one" in wanted:
+            yield Target("one", "one", queue.url, queue, every)
+        if "class" in wanted:
+            yield Target("class", "class", queue.url, queue, every, limit=self._plan.class_requests)
+        if "signed" in wanted:
+            signed, bearers = self._sign_in("signed", signed_in())
+            yield Target("signed", "many", signed.url, signed, every, bearers=bearers)
+
+    def _figures(self, crowd: Collection[int]) -> Iterator[Target]:
+        """Bookings in a database with a year full of them, without and beside an operator who asks for its figures."""
+        settings = signed_in()
+        bookings = self._plan.stored[-1]
+        figures, bearers = self._sign_in("figures", settings, bookings=bookings, over=NEARLY_A_YEAR)
+        person, session, now = figures.ask(store_operator)
+        tokens = tokens_of(settings["FIRSTCOME_TOKEN_KEY"])
+        operator = Operator(figures.url, tokens, person, session, now)
+        self._say("Waiting until the past is counted.")
+        folded = partial(is_folded, until=now)
+        wait_until(lambda: figures.ask(folded), FOLDED_WITHIN_S, "the workers have counted the past")
+        if (total := operator.total()) != (made := figures.ask(count_booked)):
+            self.wrong.append(f"figures: {total:,} bookings are counted, and {made:,} were made")
+        yield Target("figures-quiet", "many", figures.url, figures, crowd, bearers=bearers)
+        yield Target("figures-asked", "many", figures.url, figures, crowd, bearers=bearers, operator=operator)
 
     def _series(self, *, alone: int, few: int | None) -> Iterator[Target]:
         """Series beside single bookings, each kind on resources of its own; and availability with series in it."""
@@ -206,9 +238,10 @@ class Course:
         for name, url in make_calendars(series).items():
             yield Target(name, "read", url, series, (alone,))
 
-    def _sign_in(self) -> tuple[Installation, Path]:
+    def _sign_in(
+        self, name: str, settings: Mapping[str, str], *, bookings: int = 0, over: timedelta = timedelta()
+    ) -> tuple[Installation, Path]:
         """Make an installation that knows its callers, with people in it, and the file of their access tokens."""
-        settings = signed_in()
         bearers = self._ground.folder() / "bearers"
 
         def welcome(installation: Installation) -> None:
@@ -216,7 +249,10 @@ class Course:
             now = installation.ask(lambda connection: connection.fetchval("SELECT now()"))
             write_tokens(bearers, people, settings["FIRSTCOME_TOKEN_KEY"], now)
 
-        return self._install("signed", direct=False, settings=settings, welcome=welcome, bearers=bearers), bearers
+        made = self._install(
+            name, direct=False, bookings=bookings, over=over, settings=settings, welcome=welcome, bearers=bearers
+        )
+        return made, bearers
 
     def _install(
         self,
@@ -224,6 +260,7 @@ class Course:
         *,
         direct: bool,
         bookings: int = 0,
+        over: timedelta = timedelta(),
         more: Sequence[Rooms] = (),
         settings: Mapping[str, str] = MappingProxyType({}),
         welcome: Callable[[Installation], None] | None = None,
@@ -231,6 +268,7 @@ class Course:
     ) -> Installation:
         """Make an installation with its past, and take every room into use once.
 
+        over      in which time its past was decided, until now.
         more      rooms beside those that every installation has.
         settings  beside those, or in place of those, that every installation has.
         welcome   puts into it whoever is to book there, whose tokens are then in ``bearers``.
@@ -240,7 +278,7 @@ class Course:
         rooms = [self._rooms, *more]
         installation.ask(lambda connection: history.store_resources(connection, rooms))
         if bookings:
-            installation.ask(lambda connection: history.store_past(connection, bookings, self._say))
+            installation.ask(lambda connection: history.store_past(connection, bookings, self._say, over=over))
             installation.stored = bookings
         installation.environment.update(settings)
         if welcome is not None:

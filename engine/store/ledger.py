@@ -59,6 +59,17 @@ async def find_wish(connection: Connection, resource: int, ticket: int) -> Wish 
     return None if row is None else Wish(**dict(row))
 
 
+async def limit_resets_at(connection: Connection, resource: int, ticket: int, person: str | None) -> datetime | None:
+    """Read when a limit that refused a command lets one more booking pass, if nothing changes until then.
+
+    person  whose the booking was to be; None: the caller's.
+
+    Returns None where that is not known, or nothing stands in the way any more.
+    """
+    resets_at: datetime | None = await connection.fetchval(sql("limit_resets_at"), resource, ticket, person)
+    return resets_at
+
+
 @dataclass(slots=True, frozen=True)
 class LedgerHead:
     """The resource of a ledger as it was made, and where the ledger ends.

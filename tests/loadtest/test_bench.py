@@ -74,6 +74,7 @@ def test_standard_output_is_one_document_and_the_rest_tells_how_far_it_is(
 def test_everything_is_measured_side_by_side(found: Result) -> None:
     everywhere = ("noop", "lean", *ON_THE_QUEUE, "signed", "direct-many", "direct-one")
     expected = {*product(everywhere, (1, 16)), ("stored-little", 16), ("stored-much", 16)}
+    expected |= {("figures-quiet", 16), ("figures-asked", 16)}
     expected |= {*product((*SERIES, *AVAILABILITY), (1,)), ("series-52", 16)}
     assert {(line.target, line.connections) for line in found.lines} == expected
     assert "not measured" not in {goal.verdict for goal in found.goals}
@@ -87,7 +88,7 @@ def test_every_answer_was_right_and_the_audit_finds_nothing(found: Result) -> No
         expected = {"200"} if one.target in AVAILABILITY else {"201"}
         assert set(one.statuses) <= ({"201", "409"} if one.target == "class" else expected)
         assert one.answers > 0
-    installations = ["queue", "signed", "series", "direct", "stored_little", "stored_much"]
+    installations = ["queue", "signed", "series", "direct", "stored_little", "stored_much", "figures"]
     assert [audit.installation for audit in found.audits] == installations
     for audit in found.audits:
         assert audit.clean

@@ -21,6 +21,7 @@ async def test_a_sixth_active_booking_is_refused_whatever_it_is_of(company: Comp
     assert (sixth.status_code, outcome_of(sixth)) == (409, "max_active_bookings")
     told = sixth.json()
     assert (told["rule"], told["count"], told["limit"]) == ("max_active_bookings", 5, 5)
+    assert told["resets_at"] == first["end_time"], "events without a date end later, and the series, too"
     assert outcome_of(await guest.post("/bookings", {"resource_id": "room", **times(MONDAY + 3 * DAY)})) == (
         "max_active_bookings"
     )
@@ -60,6 +61,31 @@ async def test_of_each_host_one_slot(company: Company) -> None:
     await guest.delete(f"/bookings/{booking['booking_id']}")
     await guest.booked(slot_id=slots[4])
     await company.audit()
+
+
+async def test_when_a_limit_lets_one_more_pass(company: Company) -> None:
+    host, guest = await company.host(), await company.person()
+    await host.post("/resources", {"resource_id": "room", "name": "Room"})
+    endless = {"resource_id": "room", "recurrence_rule": "RRULE:FREQ=WEEKLY", **times(MONDAY)}
+    series = (await guest.post("/bookings", endless)).json()
+    for _ in range(3):
+        await guest.booked(event_id=await host.make_event(1))
+    far, near, other = [await host.publish(MONDAY + number * DAY) for number in (9, 2, 4)]
+    taken = await guest.booked(slot_id=far["slot_id"])
+    refused = (await guest.book(slot_id=near["slot_id"])).json()
+    assert (refused["code"], refused["resets_at"]) == ("max_active_bookings", far["end_time"])
+
+    assert (await guest.delete(f"/bookings/{series['booking_id']}")).status_code == 200
+    of_host = (await guest.book(slot_id=near["slot_id"])).json()
+    assert (of_host["code"], of_host["resets_at"]) == ("max_bookings_with_host", far["end_time"])
+    address = refused["instance"].removeprefix("/api/v1")
+    assert (await guest.get(address)).json()["outcome"]["resets_at"] is None, "by now four are left, of five"
+
+    await guest.booked(event_id=await host.make_event(1))
+    assert (await guest.delete(f"/bookings/{taken}")).status_code == 200
+    await guest.booked(event_id=await host.make_event(1))
+    endless_ones = (await guest.book(slot_id=other["slot_id"])).json()
+    assert (endless_ones["code"], endless_ones["resets_at"]) == ("max_active_bookings", None)
 
 
 async def test_operators_are_not_limited(company: Company) -> None:
