@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEAST_MINUTES, MOST_MINUTES = 0.1, 24 * 60.0
 LARGEST_SEED = 2**31 - 1
+MOST_CALLERS = 1_000
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +31,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--minutes", type=_minutes, default=2.0, help="How long faults are injected (default: 2).")
     parser.add_argument("--seed", type=_seed, help="Which faults, and when (default: drawn, and said).")
+    parser.add_argument("--callers", type=_callers, help="How many ask, from 1 to 1000 (default: 40).")
     parser.add_argument("--history", type=Path, metavar="FILE", help="Keep every request, as JSON lines.")
     parser.add_argument("--quiet", action="store_true", help="Do not tell what goes on.")
     add_json(parser)
@@ -45,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that everything is taken down
     seed = secrets.randbelow(LARGEST_SEED) if arguments.seed is None else arguments.seed
     say = _hush if arguments.quiet else _say
-    result = chaos.run(minutes=arguments.minutes, seed=seed, history=arguments.history, say=say)
+    callers = arguments.callers or chaos.CALLERS
+    result = chaos.run(minutes=arguments.minutes, seed=seed, callers=callers, history=arguments.history, say=say)
     print(msgspec.json.encode(result).decode() if arguments.json else result.text())
     return 0 if result.clean else 1
 
@@ -58,6 +61,12 @@ def _minutes(text: str) -> float:
     if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes from {LEAST_MINUTES} to {MOST_MINUTES}")
     return minutes
+
+
+def _callers(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_CALLERS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST_CALLERS}")
+    return int(text)
 
 
 def _seed(text: str) -> int:

@@ -163,6 +163,12 @@ RULES = (
         "verify_dead_letters",
         "dead_letters",
     ),
+    Rule(
+        "figures",
+        "what operators are told of past days is what the ledger says",
+        "verify_figures",
+        "figures",
+    ),
 )
 CHAIN = "chain"
 CHAIN_PROMISE = "every ledger row carries the hash of itself and the row before it"

@@ -54,6 +54,7 @@ from loadtest.faults import Chaos, carry_out, plan
 from loadtest.record import CONFIRMED, Entry, Head, Recorder
 
 CALLERS = 40
+"""Unless another number is given."""
 ROOMS, COURSES = 16, 4
 PLACES = 3
 """Of a course."""
@@ -87,6 +88,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int
     minutes: float
+    callers: int
     fired: dict[str, int]
     missed: dict[str, int]
     operations: int
@@ -120,24 +122,28 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
             f"{self.violations:,} violations" if self.violations else "no violations",
         ]
         if not self.clean:
-            lines.append(f"again: firstcome chaos --minutes {self.minutes:g} --seed {self.seed}")
+            lines.append(
+                f"again: firstcome chaos --minutes {self.minutes:g} --callers {self.callers} --seed {self.seed}"
+            )
         return "\n".join(lines)
 
 
-def run(*, minutes: float, seed: int, history: Path | None, say: Callable[[str], None]) -> Result:
+def run(
+    *, minutes: float, seed: int, history: Path | None, say: Callable[[str], None], callers: int = CALLERS
+) -> Result:
     """Set everything up, do what the seed says for so many minutes, check, and take it all down again.
 
     history  where the requests are written to; None: nobody keeps them.
     """
     with tempfile.TemporaryDirectory(prefix="firstcome-chaos-") as folder:
         file = history or Path(folder) / "history.jsonl"
-        return uvloop.run(_run(minutes, seed, file, say))
+        return uvloop.run(_run(minutes, seed, callers, file, say))
 
 
-async def _run(minutes: float, seed: int, history: Path, say: Callable[[str], None]) -> Result:
+async def _run(minutes: float, seed: int, callers: int, history: Path, say: Callable[[str], None]) -> Result:
     say("Starting servers, two APIs and two workers, with a cable on every edge.")
     async with Arena() as arena:
-        crowd = Crowd([place.address for place in arena.apis], seed)
+        crowd = Crowd([place.address for place in arena.apis], seed, callers)
         await crowd.make_resources()
         chaos = Chaos(arena)
         head = Head(profile="chaos", began=datetime.now().astimezone(), whole=True)
@@ -149,7 +155,7 @@ async def _run(minutes: float, seed: int, history: Path, say: Callable[[str], No
             if healed_s is None:
                 wrong.append(f"not everything was answered {HEALED_WITHIN_S:g} s after the last fault")
         say("Checking.")
-        return await _check(chaos, crowd, history, seed=seed, minutes=minutes, healed_s=healed_s, wrong=wrong)
+        return await _check(chaos, crowd, history, minutes=minutes, healed_s=healed_s, wrong=wrong)
 
 
 async def _rage(chaos: Chaos, seed: int, seconds: float, say: Callable[[str], None]) -> list[str]:
@@ -196,7 +202,7 @@ async def _drained(client: redis.Redis) -> bool:
 
 
 async def _check(
-    chaos: Chaos, crowd: Crowd, history: Path, *, seed: int, minutes: float, healed_s: float | None, wrong: list[str]
+    chaos: Chaos, crowd: Crowd, history: Path, *, minutes: float, healed_s: float | None, wrong: list[str]
 ) -> Result:
     """Hold everything against everything."""
     stack = chaos.arena.stack
@@ -213,8 +219,9 @@ async def _check(
     broken += [f"an innocent command was given up: resource {row[0]}, ticket {row[1]}: {row[2]}" for row in dead]
     broken += crowd.unexpected
     return Result(
-        seed=seed,
+        seed=crowd.seed,
         minutes=minutes,
+        callers=crowd.callers,
         fired=dict(chaos.fired),
         missed=dict(chaos.missed),
         operations=len(crowd.spans),
@@ -267,6 +274,7 @@ class Crowd:
 
     addresses: Sequence[str]
     seed: int
+    callers: int
     spans: list[tuple[float, float]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     _stopping: bool = False
@@ -288,7 +296,7 @@ class Crowd:
 
     def start(self, recorder: Recorder) -> None:
         """Let them begin."""
-        self._calls = [asyncio.create_task(_Person(self, number, recorder).live()) for number in range(CALLERS)]
+        self._calls = [asyncio.create_task(_Person(self, number, recorder).live()) for number in range(self.callers)]
 
     async def stop(self) -> None:
         """Let everyone have the answer that he waits for."""

@@ -14,7 +14,9 @@ from engine.analytics import Analyst, Figures, Question
 from engine.folding import fold_due, fold_step
 from engine.reader import Reader
 from engine.store import decisions
+from engine.store import pools as store
 from engine.store.pools import Pool
+from engine.store.verify import findings
 from tests.people.company import MONDAY, Company, Person, outcome_of, times
 from tests.schema.rows import Connection, add_resource
 
@@ -94,3 +96,31 @@ async def test_figures_add_up_while_bookings_and_folds_go_on(
     assert sum(host.bookings for host in last.hosts) == last.bookings
     assert await company.connection.fetchval("SELECT sum(attempts) FROM attempt_count") > 0, "some of it was folded"
     assert parts.config.replica_url is not None
+
+
+async def test_the_audit_holds_the_counts_against_the_ledger(company: Company, pool: Pool) -> None:
+    host, guest = await company.host(), await company.person()
+    slots = [(await host.publish(MONDAY + number * timedelta(days=1)))["slot_id"] for number in range(2)]
+    booking = await guest.booked(slot_id=slots[0])
+    assert outcome_of(await guest.book(slot_id=slots[1])) == "max_bookings_with_host"
+    assert (await guest.delete(f"/bookings/{booking}")).status_code == 200
+    await fold_due(pool)  # notes
+    await fold_due(pool)  # and folds
+    async with pool.acquire() as connection:
+        assert await figures_broken(connection) == []
+        damages = [
+            ("UPDATE attempt_count SET attempts = 2 WHERE result = 'booked'", "attempt_count has 2 times booked"),
+            ("DELETE FROM attempt_month WHERE result = 'cancelled'", "attempt_month has 0 times cancelled"),
+            ("UPDATE attempt_total SET result = 'failed' WHERE result = 'booked'", "attempt_total has 1 times failed"),
+        ]
+        for damage, told in damages:
+            undone = connection.transaction()
+            await undone.start()
+            await connection.execute(damage)
+            assert any(detail.startswith(told) for detail in await figures_broken(connection)), told
+            await undone.rollback()
+
+
+async def figures_broken(connection: store.Connection) -> list[str]:
+    """What the rule finds, on a connection that may be in a transaction."""
+    return [finding.detail for finding in await findings(connection, "verify_figures", 10)]

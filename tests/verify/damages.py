@@ -8,6 +8,8 @@ from engine.verify import CHAIN
 
 Named = tuple[str, str, tuple[int, ...], tuple[str, ...]]
 """Rule, resource, tickets, and bookings by the names that the history gives them."""
+PLANTED = "'00000000-0000-7000-8000-000000000001'"
+"""The id of what appears from nowhere."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ DAMAGES = (
     Damage(
         "a booking appears from nowhere",
         "INSERT INTO booking (id, resource, exclusive, during, places, status, caller, ticket, request_id, created_at)"
-        " SELECT '00000000-0000-7000-8000-000000000001', {room}, true, '[2030-01-02, 2030-01-03)', 1, 'confirmed',"
+        f" SELECT {PLANTED}, {{room}}, true, '[2030-01-02, 2030-01-03)', 1, 'confirmed',"
         " 'anonymous', 99, gen_random_uuid(), now()",
         (room("bookings_are_in_ledger", (99,), "planted"),),
     ),
@@ -245,6 +247,11 @@ DAMAGES = (
         "a command was given up whose ticket did not fail",
         "UPDATE dead_letter SET ticket = 8 WHERE resource = {room} AND ticket = 9",
         (room("dead_letters", (8,)),),
+    ),
+    Damage(
+        "operators are told of bookings that there were not",
+        "INSERT INTO attempt_count (quarter, resource, result, attempts) VALUES ('2026-01-01Z', {room}, 'booked', 1)",
+        (room("figures"),),
     ),
     Damage(
         "when it joined is changed",

@@ -9,4 +9,5 @@ SELECT
     (SELECT count(*) FROM ledger WHERE counted IS NOT NULL) AS limited,
     (SELECT count(*) FROM ledger) AS tickets,
     (SELECT count(*) FROM idempotency WHERE ticket IS NOT NULL) AS keys,
-    (SELECT count(*) FROM dead_letter) AS dead_letters
+    (SELECT count(*) FROM dead_letter) AS dead_letters,
+    (SELECT count(*) FROM attempt_count) AS figures
