@@ -31,7 +31,7 @@ from api.parts import parts_of
 from api.problems import Problem
 from engine.accounts.addresses import Proxies
 from engine.accounts.credentials import API_KEY_PREFIX, LONGEST_SECRET, secret_hash
-from engine.accounts.tokens import InvalidToken, Tokens
+from engine.accounts.tokens import LONGEST_TOKEN, InvalidToken, Tokens
 from engine.config import Config
 from engine.gathering import Gathering, LookUp, look_up_in
 from engine.store.people import Standing, standing_api_keys, standing_people, standing_sessions
@@ -43,6 +43,8 @@ REMEMBERED = 20_000
 """Credentials that a process remembers."""
 TRUSTED_HEADER = b"x-user-id"
 _BEARER = re.compile(rb"bearer +([A-Za-z0-9._~+/=-]+)", re.IGNORECASE)
+LONGEST_SHOWN = len(b"bearer ") + LONGEST_TOKEN
+"""Of ``Authorization``: what is longer is none of ours, and is not looked at."""
 _PERSON = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NEEDED = {Access.HOST: frozenset({HOST, OPERATOR}), Access.OPERATOR: frozenset({OPERATOR})}
 
@@ -135,7 +137,7 @@ class Admission:
             self._check_proxy(call)
             return await self._find(self._named, name, self._read_name)
         if bearer is not None:
-            return await self._find(self._bearers, bearer, self._read_bearer)
+            return await self._find(self._bearers, _secret_of(bearer), self._read_bearer)
         return OPEN if self._mode == "open" else None
 
     async def _find(
@@ -156,12 +158,8 @@ class Admission:
         remembered[shown] = known
         return known.caller
 
-    def _read_bearer(self, shown: bytes) -> Known[Any]:
-        """Read ``Authorization`` (RFC 6750, 2.1). Raises InvalidToken."""
-        matched = _BEARER.fullmatch(shown)
-        if matched is None:
-            raise InvalidToken
-        secret: bytes = matched[1]
+    def _read_bearer(self, secret: bytes) -> Known[Any]:
+        """Read an API key or an access token. Raises InvalidToken where it is neither."""
         if secret.startswith(API_KEY_PREFIX.encode()):
             if len(secret) > LONGEST_SECRET:
                 raise InvalidToken
@@ -218,6 +216,14 @@ def _dated(
         return {name: Dated(asked_s, standing) for name, standing in (await look_up(names)).items()}
 
     return dated
+
+
+def _secret_of(shown: bytes) -> bytes:
+    """What ``Authorization`` shows (RFC 6750, 2.1), in its one spelling. Raises Problem where it cannot be read."""
+    matched = _BEARER.fullmatch(shown) if len(shown) <= LONGEST_SHOWN else None
+    if matched is None:
+        raise _invalid()
+    return matched[1]
 
 
 def _invalid() -> Problem:

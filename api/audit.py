@@ -38,13 +38,15 @@ def act_of(
     actor: str | None = None,
     outcome: AuditOutcome = "done",
     detail: str | None = None,
+    tag: str | None = None,
 ) -> Act:
     """Make what is noted of a request.
 
     actor  None: whoever asks.
+    tag    the id of a request that goes through a queue; None: the id of the answer.
     """
     name = caller_of(call).name if actor is None else actor
-    return Act(name, action, subject, outcome, request_tag(call.scope), address_of(call) or None, detail)
+    return Act(name, action, subject, outcome, tag or request_tag(call.scope), address_of(call) or None, detail)
 
 
 async def note(call: Call, act: Act) -> None:

@@ -85,10 +85,14 @@ async def bring(
     kept = None if key is None else await _kept_outcome(parts, request)
     if kept is not None:
         return await _decided(parts, kept, resource_id, asked, headers=headers, extra=[REPLAYED])
+    count = parts.rates.of_command(call)
     if audited is not None:
-        await note(call, act_of(call, *audited))
+        if count is not None:  # what is not let in is not noted, and what is noted is limited
+            await parts.rates.take_command(call)
+            count = None
+        await note(call, act_of(call, *audited, tag=str(request.request_id)))
     waits = patience(headers, parts.config.wait_s)
-    found = await parts.intake.decide(request, wait_s=waits.wait_s, count=parts.rates.of_command(call))
+    found = await parts.intake.decide(request, wait_s=waits.wait_s, count=count)
     if logger.isEnabledFor(logging.DEBUG):
         logger.debug("answered", extra=_traces(found, resource_id, request_tag(call.scope)))
     extra: list[tuple[bytes, bytes]] = []

@@ -6,6 +6,7 @@ In a path an occurrence is named by its original start in UTC, ``20260810T090000
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from litestar import Controller, delete, get, post, put
 from msgspec import UNSET
 
 from api import operations
-from api.access import caller_of, check_cancel, check_change, check_read
+from api.access import Caller, caller_of, check_cancel, check_change, check_read
 from api.bodies import DEFAULT_LIMIT, OCCURRENCE_QUERY, OCCURRENCE_TIMES, OccurrencePage
 from api.callers import idempotency_key, read_headers, wished_version
 from api.deciding import bring_home
@@ -45,8 +46,7 @@ class OccurrenceController(Controller):
         query = OCCURRENCE_QUERY.decode_query(request.scope["query_string"])
         after = None if query.cursor is UNSET else _read_cursor(query.cursor)
         limit = DEFAULT_LIMIT if query.limit is UNSET else query.limit
-        series, home = await _home(request)
-        check_read(caller_of(request), series, home)
+        series, home = await _home(request, check_read)
         assert home.time_zone is not None, "a series has one"
         start, end = query.window(home.time_zone)
         found = await read_occurrences(
@@ -62,8 +62,7 @@ class OccurrenceController(Controller):
         headers = read_headers(request.scope["headers"])
         occurrence = _occurrence(request)
         if_version, key = wished_version(headers), idempotency_key(headers)
-        series, home = await _home(request)
-        check_cancel(caller_of(request), series, home)
+        series, home = await _home(request, check_cancel)
         command = CancelOccurrence(series, occurrence, if_version=if_version)
         act = Action.CANCEL_FOR_ANOTHER
         return await bring_home(request, headers, command, home=home, key=key, act=act, booking=series)
@@ -74,8 +73,7 @@ class OccurrenceController(Controller):
         headers = read_headers(request.scope["headers"])
         occurrence = _occurrence(request)
         if_version, key = wished_version(headers), idempotency_key(headers)
-        series, home = await _home(request)
-        check_change(caller_of(request), series, home)
+        series, home = await _home(request, check_change)
         command = RestoreOccurrence(series, occurrence, if_version)
         act = Action.CHANGE_FOR_ANOTHER
         return await bring_home(request, headers, command, home=home, key=key, act=act, booking=series)
@@ -87,8 +85,7 @@ class OccurrenceController(Controller):
         occurrence = _occurrence(request)
         body = OCCURRENCE_TIMES.decode(await read_json(request, headers))
         if_version, key = wished_version(headers), idempotency_key(headers)
-        series, home = await _home(request)
-        check_change(caller_of(request), series, home)
+        series, home = await _home(request, check_change)
         scope = Scope.THIS if body.scope is UNSET else Scope(body.scope)
         start_time, end_time = in_utc(body.start_time), in_utc(body.end_time)
         command = MoveOccurrence(series, occurrence, start_time, end_time, scope, if_version)
@@ -96,10 +93,14 @@ class OccurrenceController(Controller):
         return await bring_home(request, headers, command, home=home, key=key, act=act, booking=series)
 
 
-async def _home(call: Call) -> tuple[UUID, Home]:
-    """The series that the path names, by its own id or that of an occurrence. Raises NotFound, or Problem."""
+async def _home(call: Call, check: Callable[[Caller, UUID, Home], None]) -> tuple[UUID, Home]:
+    """The series that the path names, by its own id or that of an occurrence. Raises NotFound, or Problem.
+
+    check  whether the caller may do this to it.
+    """
     booking_id = uuid_segment(call, "booking_id")
     home = await parts_of(call).routes.home(booking_id)
+    check(caller_of(call), booking_id, home)
     if home.series is None:
         raise Problem("not_recurring", f"Booking {booking_id} is a single booking; it has no occurrences.")
     return home.series, home

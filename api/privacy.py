@@ -15,13 +15,14 @@ from api import privacy_operations as operations
 from api.access import person_of
 from api.audit import act_of, note
 from api.bodies import encode, instant_out
-from api.callers import read_headers, request_tag
+from api.callers import idempotency_key, read_headers, request_tag
 from api.http import JSON, REQUEST_TAG, Answer, Call, HeaderPairs, json_answer, read_json, uuid_segment
 from api.parts import parts_of
 from api.privacy_bodies import ERASE_ME, ErasedBody
 from api.problems import Problem
 from api.rate_fields import rate_fields
 from api.rate_limits import count_log_in
+from api.streaming import send_piece
 from engine.errors import NotFound, TooManyWaiting
 from engine.privacy import erase_person
 from engine.store.audit import Act, Action
@@ -58,7 +59,9 @@ class PrivacyController(Controller):
     async def erase_me(self, request: Call) -> Answer:
         """Erase the person who asks, and cancel what they have ahead. It cannot be undone."""
         person, parts = person_of(request), parts_of(request)
-        body = ERASE_ME.decode(await read_json(request, read_headers(request.scope["headers"])))
+        headers = read_headers(request.scope["headers"])
+        idempotency_key(headers)  # it cannot be done twice, so a key has nothing to keep: it is only checked
+        body = ERASE_ME.decode(await read_json(request, headers))
         await count_log_in(request, parts.rates, str(person))
         kept = await ask(parts.primary, lambda connection: find_password(connection, person), within_s=READ_TIMEOUT_S)
         if not await parts.passwords.matches(kept, body.password):
@@ -71,6 +74,7 @@ class PrivacyController(Controller):
     @delete("/{user_id:str}", status_code=200, opt={"operation": operations.ERASE_USER})
     async def erase_user(self, request: Call) -> Answer:
         """Erase a person, as an operator. Who was erased before is not erased again."""
+        idempotency_key(read_headers(request.scope["headers"]))
         user = uuid_segment(request, "user_id")
         return await _erase(request, user, act_of(request, Action.ERASE, str(user)))
 
@@ -91,7 +95,7 @@ class FileAnswer:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             self._file.seek(0)
             while part := self._file.read(SENT_AT_ONCE):
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+                await send_piece(send, part)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

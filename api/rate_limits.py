@@ -44,11 +44,15 @@ class Rates:
 
     def of_command(self, call: Call) -> Count | None:
         """Where a command counts when it is given its ticket. None: nowhere, or it was counted before its handler."""
-        if not (self._on and self._queued):
+        if not (self._on and self._queued) or _operation_of(call).counted is not None:
             return None
         count = Count(self._buckets(call, Counted.CHANGES, _person(call)))
         note_count(call.scope, count)
         return count
+
+    async def take_command(self, call: Call) -> None:
+        """Count a command now, which then must not be counted with its ticket. Raises OverRate."""
+        await self.take(call, Counted.CHANGES, _person(call))
 
     async def take(self, call: Call, counted: Counted, who: str | None) -> None:
         """Count a call now.
@@ -69,7 +73,7 @@ class Rates:
         """Whether a call of the operation counts before its handler runs."""
         if operation.counted in {Counted.LOGINS, Counted.NEVER}:
             return False
-        return self._on and not (self._queued and operation.decided)
+        return self._on and not (self._queued and operation.decided and operation.counted is None)
 
     def _buckets(self, call: Call, counted: Counted, who: str | None) -> Sequence[Bucket]:
         if not self._on:
@@ -112,6 +116,11 @@ async def count_log_in(call: Call, rates: Rates, account: str | None) -> None:
     # The name is a person's: only its hash leaves the process.
     who = None if account is None else blake2b(account.encode(), digest_size=16).hexdigest()
     await rates.take(call, Counted.LOGINS, who)
+
+
+def _operation_of(call: Call) -> Operation:
+    operation: Operation = call.scope["route_handler"].opt["operation"]
+    return operation
 
 
 def _person(call: Call) -> str | None:

@@ -80,11 +80,13 @@ class RequestController(Controller):
         idempotency_key(read_headers(request.scope["headers"]))
         request_id = uuid_segment(request, "request_id")
         caller = caller_of(request)
-        found = await parts_of(request).intake.withdraw(request_id, caller=_whose(caller))
+        intake = parts_of(request).intake
+        found = await intake.withdraw(request_id, caller=caller.name)
+        if found is None and caller.operates and await intake.find(request_id, caller=None) is not None:
+            await note(request, act_of(request, Action.WITHDRAW_FOR_ANOTHER, str(request_id)))
+            found = await intake.withdraw(request_id, caller=None)
         if found is None:
             raise NotFound("request", str(request_id))
-        if caller.operates:
-            await note(request, act_of(request, Action.WITHDRAW_FOR_ANOTHER, str(request_id)))
         return queued_answer(found) if isinstance(found, Queued) else decided_answer(found)
 
 

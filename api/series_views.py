@@ -23,7 +23,7 @@ from api.bodies import (
     optional_instant_out,
 )
 from api.summaries import summary
-from api.views import made_booking_body, rule_out
+from api.views import made_body, made_booking_body, rule_out
 from engine.commands import BookingStatus, OccurrenceClash, Outcome, Reason, SeriesDetail
 from engine.occurrences import Listed
 from engine.preview import Foreseen
@@ -76,21 +76,11 @@ def named_occurrence(outcome: Outcome) -> datetime:
 
 def made_series_body(outcome: Outcome, resource_id: str, language: str) -> BookingBody:
     """Show the series that a command made, from its outcome alone."""
-    made, detail = outcome.booking, outcome.detail
-    assert made is not None
+    detail = outcome.detail
     assert detail is not None
     assert detail.recurrence is not None
-    return BookingBody(
-        booking_id=made.booking,
-        resource_id=resource_id,
-        start_time=instant_out(made.start_time),
-        end_time=instant_out(made.end_time),
-        status=made.status.value,
-        places=made.places,
-        ticket=outcome.ticket,
-        request_id=outcome.request_id,
-        created_at=instant_out(outcome.decided_at),
-        message=_made_message(MADE[outcome.kind], detail, detail.recurrence),
+    return msgspec.structs.replace(
+        made_body(outcome, resource_id, _made_message(MADE[outcome.kind], detail, detail.recurrence)),
         rescheduled_from=UNSET if outcome.subject is None else outcome.subject,
         occurrences=detail.occurrences,
         skipped=[SkippedBody(start_time=instant_out(start), reason=Reason.CONFLICT.value) for start in detail.skipped],

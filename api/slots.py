@@ -43,7 +43,8 @@ from engine.identifiers import uuid7
 from engine.rules.recurrence_check import Checked, check_recurrence
 from engine.rules.recurrence_rule import RuleError, RuleFault
 from engine.rules.series import INSTANT, first_after
-from engine.rules.slot_windows import cut_windows, published_before
+from engine.rules.slot_windows import cut_windows, published_before, slots_of_window
+from engine.store.audit import Action
 from engine.store.offers import (
     END,
     FIRST,
@@ -189,7 +190,15 @@ class SlotController(Controller):
             raise NotFound("slot_rule", str(rule_id))
         resource_id = await parts_of(request).routes.resource_id(rule.resource)
         command = CancelSlotRule(rule_id)
-        return await bring(request, headers, command, resource=rule.resource, resource_id=resource_id, key=key)
+        return await bring(
+            request,
+            headers,
+            command,
+            resource=rule.resource,
+            resource_id=resource_id,
+            key=key,
+            audited=None if rule.host == caller.name else (Action.END_RULE_OF_ANOTHER, str(rule_id)),
+        )
 
     @get("/{slot_id:str}", opt={"operation": operations.READ_SLOT})
     async def show_slot(self, request: Call) -> Answer:
@@ -213,7 +222,13 @@ class SlotController(Controller):
         if not (home.host == caller.name or caller.operates):
             raise not_yours("slot")
         return await bring(
-            request, headers, CancelSlot(slot_id), resource=home.resource, resource_id=home.resource_id, key=key
+            request,
+            headers,
+            CancelSlot(slot_id),
+            resource=home.resource,
+            resource_id=home.resource_id,
+            key=key,
+            audited=None if home.host == caller.name else (Action.END_SLOT_OF_ANOTHER, str(slot_id)),
         )
 
 
@@ -231,10 +246,11 @@ def _publication(body: NewSlots, time_zone: str, *, now: datetime) -> PublishSlo
     found, until = _windows(body, time_zone, days, now=now)
     slot_ms = body.slot_minutes * MINUTE_MS
     step_ms = slot_ms + (0 if body.gap_minutes is UNSET else body.gap_minutes) * MINUTE_MS
-    starts = cut_windows(found.starts, window_ms=found.recurrence.length_ms, slot_ms=slot_ms, step_ms=step_ms)
-    if len(starts) > MAX_SLOTS:
-        detail = f"These are {len(starts):,} slots; at most {MAX_SLOTS:,} are published at one time."
-        raise Problem("too_many_slots", detail)
+    window_ms = found.recurrence.length_ms
+    wished = len(found.starts) * slots_of_window(window_ms, slot_ms, step_ms)
+    if wished > MAX_SLOTS:
+        raise Problem("too_many_slots", f"These are {wished:,} slots; at most {MAX_SLOTS:,} are published at one time.")
+    starts = cut_windows(found.starts, window_ms=window_ms, slot_ms=slot_ms, step_ms=step_ms)
     rule = SlotRule(uuid7(), found.recurrence, step_ms, days, until) if found.recurrence.infinite else None
     return PublishSlots(
         starts[0],

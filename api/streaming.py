@@ -42,11 +42,11 @@ class StreamedAnswer:
         leaving = asyncio.ensure_future(receive_until_gone(receive))
         try:
             async with aclosing(self.rest) as rest:
-                await _send(send, self.first)
+                await send_piece(send, self.first)
                 async for piece in rest:
                     if leaving.done():
                         return
-                    await _send(send, piece)
+                    await send_piece(send, piece)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             leaving.cancel()
@@ -58,6 +58,7 @@ async def receive_until_gone(receive: Receive) -> None:
         pass
 
 
-async def _send(send: Send, piece: bytes) -> None:
+async def send_piece(send: Send, piece: bytes) -> None:
+    """Send a piece of an answer. Raises TimeoutError where its reader is too slow, which cuts the connection."""
     async with asyncio.timeout(SEND_WITHIN_S):
         await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -44,6 +44,11 @@ MADE_MESSAGES = {
 
 def made_booking_body(outcome: Outcome, resource_id: str) -> BookingBody:
     """Show the booking that a command made, from its outcome alone."""
+    return made_body(outcome, resource_id, MADE_MESSAGES[outcome.kind])
+
+
+def made_body(outcome: Outcome, resource_id: str, message: str) -> BookingBody:
+    """Show what bookings and series have in common of what a command made, from its outcome alone."""
     made = outcome.booking
     assert made is not None
     return BookingBody(
@@ -56,7 +61,7 @@ def made_booking_body(outcome: Outcome, resource_id: str) -> BookingBody:
         ticket=outcome.ticket,
         request_id=outcome.request_id,
         created_at=instant_out(outcome.decided_at),
-        message=MADE_MESSAGES[outcome.kind],
+        message=message,
     )
 
 

@@ -85,22 +85,19 @@ async def fill(api: Inside, passwords: Mapping[str, str], *, today: date) -> int
 
     Returns how many things were made. Raises StartupRefused where somebody cannot be signed in, or nobody decides.
     """
-    players = [await _sign_in(api, role, passwords[role.email]) for role in CAST]
+    hosts, guests = [[await _sign_in(api, role, passwords[role.email]) for role in part] for part in (HOSTS, GUESTS)]
     demo = _Demo(api, today)
-    for player in players:
-        if player.role.is_host:
-            await demo.offer(player)
-    events = {player.user_id: await demo.event_of(player) for player in players if player.role.event}
-    hosts = [player for player in players if player.role.is_host]
-    for number, player in enumerate(item for item in players if not item.role.is_host):
+    for host in hosts:
+        await demo.offer(host)
+    events = [await demo.event_of(host) for host in hosts if host.role.event]
+    for guest in guests:
         for host in hosts:
-            await demo.book_slot(player, host)
-        for event in events.values():
-            await demo.book(player, "slot_id", event, {"event_id": event})
-        await demo.book(player, "resource_id", CLASS, {"resource_id": CLASS, **demo.times(1, 7)})
-        if number == 0:
-            weekly = {"resource_id": ROOM, **demo.times(2, 10), "recurrence_rule": "RRULE:FREQ=WEEKLY;COUNT=8"}
-            await demo.book(player, "resource_id", ROOM, weekly)
+            await demo.book_slot(guest, host)
+        for event in events:
+            await demo.book(guest, "slot_id", event, {"event_id": event})
+        await demo.book(guest, "resource_id", CLASS, {"resource_id": CLASS, **demo.times(1, 7)})
+    weekly = {"resource_id": ROOM, **demo.times(2, 10), "recurrence_rule": "RRULE:FREQ=WEEKLY;COUNT=8"}
+    await demo.book(guests[0], "resource_id", ROOM, weekly)
     return demo.made
 
 

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from engine.chain import EPOCH
@@ -27,6 +28,7 @@ from engine.rules.calendar import Calendar
 from engine.rules.decide import refuse_claim
 from engine.rules.lattice import lattice_of
 from engine.rules.recurrence import starts_between
+from engine.steps import ACQUIRE_TIMEOUT_S, take_steps
 from engine.store import decisions as store
 from engine.store.pools import Connection, Pool
 from engine.store.series import (
@@ -45,7 +47,6 @@ STEP = timedelta(days=31)
 """What one transaction stores at most."""
 RESOURCES_AT_ONCE = 100
 EVERY_S = 3_600.0
-ACQUIRE_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +68,8 @@ async def extend_due(pool: Pool) -> int:
 
 async def _extend(pool: Pool, resource: int) -> int:
     """Extend the series of a resource. Trouble with one does not hold up the others: its turn comes in an hour."""
-    stored = 0
-    try:
-        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            while (step := await extend_step(connection, resource)) is not None:
-                stored += step
-    except Exception as error:  # noqa: BLE001  # see above
-        logger.warning("series were not extended", extra={"resource": resource, "error": repr(error)})
-    return stored
+    step = partial(extend_step, resource=resource)
+    return await take_steps(pool, step, trouble="series were not extended", about={"resource": resource})
 
 
 async def extend_step(connection: Connection, resource: int) -> int | None:

@@ -20,6 +20,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from engine.commands import MAX_SLOTS
@@ -28,6 +29,7 @@ from engine.rules.calendar import Calendar
 from engine.rules.decide import refuse_claim
 from engine.rules.recurrence import starts_between
 from engine.rules.slot_windows import cut_windows, published_before, slots_of_window
+from engine.steps import ACQUIRE_TIMEOUT_S, take_steps
 from engine.store import decisions as store
 from engine.store.offers import (
     FIRST,
@@ -46,7 +48,6 @@ from engine.wish import Interval, claim_unstored
 EVERY_S = 600.0
 """Midnights come at every quarter of an hour, somewhere: each is noticed within so long."""
 RULES_AT_ONCE = 500
-ACQUIRE_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +70,8 @@ async def publish_due(pool: Pool) -> int:
 
 async def _publish(pool: Pool, rule: DueRule) -> int:
     """Let one rule publish. Trouble with it does not hold up the others: its turn comes in ten minutes."""
-    published = 0
-    try:
-        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-            while (step := await publish_step(connection, rule.resource, rule.rule)) is not None:
-                published += step
-    except Exception as error:  # noqa: BLE001  # see above
-        logger.warning("slots were not published", extra={"slot_rule": str(rule.rule), "error": repr(error)})
-    return published
+    step = partial(publish_step, resource=rule.resource, rule_id=rule.rule)
+    return await take_steps(pool, step, trouble="slots were not published", about={"slot_rule": str(rule.rule)})
 
 
 async def publish_step(connection: Connection, resource: int, rule_id: UUID) -> int | None:

@@ -14,9 +14,10 @@ States, of which there are two:
 What happens when a part dies: a replica whose connections break fails one read, which the primary then
 answers, and is passed over at once, until a measurement reaches it again. One that is cut off or frozen
 does not answer the next measurement, and is passed over within MEASURE_S + REPLICA_TIMEOUT_S; the reads
-until then wait REPLICA_TIMEOUT_S and are answered by the primary. One that stands still while the primary
-goes on ages past the bound. Where the primary does not answer the measurement, nothing shows that the
-replica is near: it ages too, and the read says that the primary is unavailable.
+until then wait REPLICA_TIMEOUT_S for a connection and as long for an answer, and are answered by the
+primary. One that stands still while the primary goes on ages past the bound. Where the primary does not
+answer the measurement, nothing shows that the replica is near: it ages too, and the read says that the
+primary is unavailable.
 
 A read that takes too long says nothing of the replica: it may be the read that is slow. It is answered by
 the primary, and the others stay where they are.
@@ -28,7 +29,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -36,9 +37,9 @@ from typing import Generic, Literal, TypeVar
 
 from engine.config import Config
 from engine.errors import EngineError, Unavailable, Unreachable
-from engine.gathering import Gathering, look_up_in
+from engine.gathering import Gathering
 from engine.store.availability import ClaimsQuery, StandingClaims, standing_claims
-from engine.store.pools import READ_TIMEOUT_S, Connection, Pool
+from engine.store.pools import ACQUIRE_TIMEOUT_S, READ_TIMEOUT_S, Connection, Pool
 from engine.store.reading import ask, open_within, replayed_until, written_until
 from engine.tasks import end_tasks
 
@@ -60,13 +61,20 @@ MARKS = 256
 """How many places in the log are remembered that the replica has not passed yet."""
 
 CLAIMS_AT_ONCE = 8
-"""Questions for claims in one statement: few enough that eight full calendars are read within REPLICA_STATEMENT_S."""
+"""Questions for claims in one statement."""
 LONGEST_TOGETHER = timedelta(days=100)
-"""A longer window is read alone."""
+"""A longer window is read alone: it would make the others of its statement wait."""
+MANY_CLAIMS = 2_000
+"""A resource with more claims in a window is read alone for HEAVY_S."""
+HEAVY_S = 60.0
+MOST_HEAVY = 1_000
+"""How many of those are remembered."""
 
 Value = TypeVar("Value")
 Query = Callable[[Connection], Awaitable[Value | None]]
-Asking = Callable[["Source"], Awaitable[Value | None]]
+Marked = tuple["Mark | None", Value | None]
+"""What a server answered, and how new that is at least; None: as new as can be."""
+Asking = Callable[["Source"], Awaitable[Marked[Value]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +110,59 @@ class Answer(Generic[Value]):
     staleness_ms: int = 0
 
 
+class PassedOver(Unavailable):
+    """The server is too far behind to be asked."""
+
+
 class Source:
     """A server that reads go to.
 
-    within_s  how long it may take for an answer, unless a query says otherwise.
+    within_s  how long it may take for an answer, and before that for a connection, unless a query says otherwise.
+    mark      says how new at least is what it answers from now on. Raises PassedOver.
 
     Half of its connections at most are asked for claims, for many callers at once where many ask; the other half is
     left to the reads that are made one by one.
     """
 
-    def __init__(self, pool: Pool, *, size: int, within_s: float) -> None:
+    def __init__(self, pool: Pool, *, size: int, within_s: float, mark: Callable[[], Mark | None]) -> None:
         self.pool = pool
         self._within_s = within_s
-        look_up = look_up_in(pool, standing_claims, within_s=within_s)
-        self._claims = Gathering(look_up, at_once=CLAIMS_AT_ONCE, lanes=max(1, size // 2))
+        self._mark = mark
+        self._connect_s = min(within_s, ACQUIRE_TIMEOUT_S)
+        lanes = max(1, size // 2)
+        self._claims = Gathering(self._look_up, at_once=CLAIMS_AT_ONCE, lanes=lanes, line_s=self._connect_s)
 
-    async def ask(self, query: Query[Value], within_s: float | None) -> Value | None:
+    async def ask(self, query: Query[Value], within_s: float | None = None) -> Marked[Value]:
         """Ask on a connection of its own."""
-        return await ask(self.pool, query, within_s=within_s or self._within_s)
 
-    async def claims(self, query: ClaimsQuery) -> StandingClaims | None:
-        """Ask together with those who ask at the same time."""
-        return await self._claims.find(query)
+        async def marked(connection: Connection) -> Marked[Value]:
+            return self._mark(), await query(connection)  # the mark first, which then may only be too old
+
+        return await ask(self.pool, marked, within_s=within_s or self._within_s)
+
+    async def claims(self, query: ClaimsQuery) -> Marked[StandingClaims]:
+        """Ask together with those who ask at the same time, for as long as a single read may take.
+
+        Where that fails it is asked again alone: it may have been another one's fault.
+        """
+        try:
+            async with asyncio.timeout(self._connect_s + self._within_s):
+                try:
+                    return await self._claims.find(query) or (None, None)
+                except (Unreachable, PassedOver):
+                    raise
+                except Exception:  # noqa: BLE001  # what is wrong with this one by itself shows again
+                    return await self.ask(partial(_claims_alone, query=query))
+        except TimeoutError as error:
+            raise Unavailable("claims were not read in time") from error
+
+    async def _look_up(self, queries: Sequence[ClaimsQuery]) -> dict[ClaimsQuery, Marked[StandingClaims]]:
+        async def marked(connection: Connection) -> dict[ClaimsQuery, Marked[StandingClaims]]:
+            mark = self._mark()
+            found = await standing_claims(connection, queries)
+            return {query: (mark, claims) for query, claims in found.items()}
+
+        return await ask(self.pool, marked, within_s=self._within_s)
 
 
 class Reader:
@@ -131,12 +170,13 @@ class Reader:
 
     def __init__(self, primary: Pool, config: Config) -> None:
         self._config = config
-        self._primary = Source(primary, size=config.read_pool_size, within_s=READ_TIMEOUT_S)
+        self._primary = Source(primary, size=config.read_pool_size, within_s=READ_TIMEOUT_S, mark=lambda: None)
         self._replica: Source | None = None
         self._as_of: Mark | None = None
         self._marks: list[Mark] = []
         self._watching: asyncio.Task[None] | None = None
         self._probes: dict[str, Pool] = {}
+        self._heavy: dict[int | str, float] = {}
         self._trouble: str | None = None
 
     async def start(self) -> None:
@@ -184,15 +224,32 @@ class Reader:
 
         Raises Unavailable as ``read`` does.
         """
-        if query.end - query.start > LONGEST_TOGETHER:
-            return await self.read(partial(_claims_alone, query=query), fresh=fresh)
-        return await self._read(lambda source: source.claims(query), fresh, gives_up=False)
+        if self._is_heavy(query):
+            answer = await self.read(partial(_claims_alone, query=query), fresh=fresh)
+        else:
+            answer = await self._read(lambda source: source.claims(query), fresh, gives_up=False)
+        if answer.value is not None and len(answer.value.taken) > MANY_CLAIMS:
+            self._note_heavy(query.resource)
+        return answer
+
+    def _is_heavy(self, query: ClaimsQuery) -> bool:
+        noted = self._heavy.get(query.resource)
+        return query.end - query.start > LONGEST_TOGETHER or (noted is not None and time.monotonic() - noted < HEAVY_S)
+
+    def _note_heavy(self, resource: int | str) -> None:
+        self._heavy.pop(resource, None)
+        if len(self._heavy) >= MOST_HEAVY:
+            del self._heavy[next(iter(self._heavy))]
+        self._heavy[resource] = time.monotonic()
 
     async def _read(
         self, ask_of: Asking[Value], fresh: Callable[[Value], bool] | None, *, gives_up: bool
     ) -> Answer[Value | None]:
         answer = await self._from_replica(ask_of, fresh, gives_up=gives_up)
-        return answer or Answer(await ask_of(self._primary), source="primary")
+        if answer is not None:
+            return answer
+        _, value = await ask_of(self._primary)
+        return Answer(value, source="primary")
 
     async def _from_replica(
         self, ask_of: Asking[Value], fresh: Callable[[Value], bool] | None, *, gives_up: bool
@@ -202,11 +259,13 @@ class Reader:
         gives_up  whether what takes the replica too long is not asked of the primary.
         """
         pause, until = SEEN_PAUSE_S, time.monotonic() + SEEN_WAIT_S
-        while (replica := self._replica) is not None and (as_of := self._near()) is not None:
+        while (replica := self._replica) is not None and self._near() is not None:
             try:
-                value = await ask_of(replica)
+                as_of, value = await ask_of(replica)
             except Unreachable as error:
                 await self._pass_over(error)
+                return None
+            except PassedOver:
                 return None
             except Exception as error:
                 if gives_up and isinstance(error, Unavailable):
@@ -214,13 +273,20 @@ class Reader:
                 # whatever is wrong with this read, the primary shows it too
                 logger.info("a read goes on to the primary", extra={"error": str(error)})
                 return None
-            if value is not None and (fresh is None or fresh(value)):
+            if value is not None and as_of is not None and (fresh is None or fresh(value)):
                 return Answer(value, source="replica", as_of=as_of.at, staleness_ms=as_of.age_ms)
             if fresh is None or time.monotonic() + pause > until:
                 return None
             await asyncio.sleep(pause)
             pause *= 2
         return None
+
+    def _near_enough(self) -> Mark:
+        """The mark of an answer that the replica gives from now on. Raises PassedOver."""
+        as_of = self._near()
+        if as_of is None:
+            raise PassedOver("the replica is too far behind")
+        return as_of
 
     def _near(self) -> Mark | None:
         """The mark that bounds how stale the replica is now, or None where it is to be passed over."""
@@ -267,7 +333,7 @@ class Reader:
             pool = await open_within(
                 url, size=size, name="firstcome read", within_s=CONNECT_TIMEOUT_S, answer_s=REPLICA_STATEMENT_S
             )
-            self._replica = Source(pool, size=size, within_s=REPLICA_TIMEOUT_S)
+            self._replica = Source(pool, size=size, within_s=REPLICA_TIMEOUT_S, mark=self._near_enough)
         passed = [mark for mark in self._marks if mark.position <= position]
         if passed:
             self._marks = [mark for mark in self._marks if mark.position > position]

@@ -396,6 +396,26 @@ class _OfOne(_Naming[C]):
         """The occurrence as the command leaves it."""
         return BookingView(booking, *interval, self.series.places, status)
 
+    def _end_as(
+        self, booking: UUID, status: BookingStatus, *, reason: str | None = None, successor: UUID | None = None
+    ) -> None:
+        """End it. Where no row claims it, it is written as it ends, with this id."""
+        if (row := self.standing) is not None:
+            self._end(row, status, reason=reason, successor=successor)
+            return
+        self.desk.writes.occurrences.append(
+            NewOccurrence(
+                booking,
+                self.series.series,
+                self.name,
+                *self.interval,
+                status=status,
+                ended_at=self.desk.now,
+                cancellation_reason=reason,
+                rescheduled_to=successor,
+            )
+        )
+
 
 class _CancellingOne(_OfOne[CancelOccurrence]):
     """``cancel_occurrence``."""
@@ -414,20 +434,7 @@ class _CancellingOne(_OfOne[CancelOccurrence]):
         if refusal is not None:
             return desk.refuse(refusal, self.detail)
         booking = row.booking if row else uuid7()
-        if row is not None:
-            self._end(row, BookingStatus.CANCELLED, reason=self._command.reason)
-        else:
-            desk.writes.occurrences.append(
-                NewOccurrence(
-                    booking,
-                    self.series.series,
-                    self.name,
-                    *interval,
-                    status=BookingStatus.CANCELLED,
-                    ended_at=desk.now,
-                    cancellation_reason=self._command.reason,
-                )
-            )
+        self._end_as(booking, BookingStatus.CANCELLED, reason=self._command.reason)
         self._touch()
         return desk.confirm(self.view(booking, interval, BookingStatus.CANCELLED), self.detail)
 
@@ -521,20 +528,7 @@ class _MovingOne(_OfOne[MoveOccurrence]):
         if refusal is not None:
             return self.refuse(refusal, command.start_time)
         old, new, entry = row.booking if row else uuid7(), uuid7(), desk.entry
-        if row is not None:
-            self._end(row, BookingStatus.RESCHEDULED, successor=new)
-        else:
-            desk.writes.occurrences.append(
-                NewOccurrence(
-                    old,
-                    self.series.series,
-                    self.name,
-                    *self.interval,
-                    status=BookingStatus.RESCHEDULED,
-                    ended_at=desk.now,
-                    rescheduled_to=new,
-                )
-            )
+        self._end_as(old, BookingStatus.RESCHEDULED, successor=new)
         desk.writes.occurrences.append(
             NewOccurrence(
                 new,

@@ -29,7 +29,6 @@ LOOK_S = 0.02
 AGAIN_S = 0.1
 """A process that was refused its start, as a server is away, is started again after this."""
 READY_WITHIN_S = 60.0
-STANDBY = "standby.signal"
 
 Kind = Literal["api", "worker"]
 

@@ -124,15 +124,19 @@ class Wire:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Direction) -> None:
         with suppress(OSError):
             while data := await reader.read(CHUNK):
-                if self._delay_s:
-                    self.delayed += 1
-                    await asyncio.sleep(self._delay_s)
-                if way in self._cut:
-                    self.lost += 1
-                    self._holed.add(writer)
-                elif writer not in self._holed:
-                    writer.write(data)
-                    await writer.drain()
+                await self._deliver(data, writer, way)
+
+    async def _deliver(self, data: bytes, writer: asyncio.StreamWriter, way: Direction) -> None:
+        """Carry a piece, late or not at all where the cable was told so."""
+        if self._delay_s:
+            self.delayed += 1
+            await asyncio.sleep(self._delay_s)
+        if way in self._cut:
+            self.lost += 1
+            self._holed.add(writer)
+        elif writer not in self._holed:
+            writer.write(data)
+            await writer.drain()
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from engine.queue.entries import HEADER
 from engine.queue.intake import QueuedIntake
 from engine.store.pools import Pool, open_pool
 from engine.verify import Report, verify
+from tests.connections import connected
 from tests.schema.rows import Connection, add_resource
 from tests.support import wait_until
 
@@ -144,11 +145,8 @@ async def add_resources(connection: Connection, count: int, *, capacity: int = 1
 
 async def clean(database_url: str) -> Report:
     """Audit a database of its own connection; what is promised must hold."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         report = await verify(connection)
-    finally:
-        await connection.close()
     assert report.violations == [], report.text()
     assert report.clean
     return report

@@ -1,4 +1,7 @@
-"""Real servers for the tests: one stack for the run, a fresh database and a fresh Redis for each test."""
+"""Real servers for the tests: one stack for the run, a fresh database and a fresh Redis for each test; what runs there.
+
+What only some folders use is imported by the fixture that makes it: a run of the rules alone does not load the API.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,28 @@ import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-import redis
+from redis import Redis as SyncRedis
+from redis.asyncio import Redis
 
 from engine.embedded import Stack, Valkey, start
 from engine.embedded.binaries import redis_server
+from tests.connections import connected
+from tests.schema.rows import Connection
 from tests.support import wait_until
+
+if TYPE_CHECKING:
+    import httpx
+
+    from api.app import Api
+    from engine.config import Config
+    from tests.processes import Processes
 
 TEMPLATE = "migrated"
 REDIS_NUMBERS = 63
@@ -37,11 +51,25 @@ async def migrate(database_url: str) -> None:
 
 async def execute(database_url: str, statement: str) -> None:
     """Run one statement on a connection of its own."""
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         await connection.execute(statement)
+
+
+@asynccontextmanager
+async def copied(server_url: str, template: str) -> AsyncIterator[str]:
+    """A database of the test's own.
+
+    server_url  any database of the server on which it is made.
+    template    the database of that server from which it is copied; nobody is connected to that one.
+
+    Yields the address of the copy.
+    """
+    name = f"test_{secrets.token_hex(6)}"
+    await execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template}")
+    try:
+        yield f"{server_url.rpartition('/')[0]}/{name}"
     finally:
-        await connection.close()
+        await execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -63,18 +91,36 @@ def template(stack: Stack) -> str:
 @pytest.fixture
 async def database_url(stack: Stack, template: str) -> AsyncIterator[str]:
     """A migrated database of the test's own, on the primary."""
-    name = f"test_{secrets.token_hex(6)}"
-    await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield stack.primary.database_url(name)
-    await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with copied(stack.database_url, template) as url:
+        yield url
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[asyncpg.Connection[Any]]:
+async def empty_url(stack: Stack) -> AsyncIterator[str]:
+    """A database with nothing in it."""
+    async with copied(stack.database_url, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Connection]:
     """A connection to the test's database on the primary."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
+    async with connected(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def rival(database_url: str) -> AsyncIterator[Connection]:
+    """A second connection, which wants what ``database`` wants."""
+    async with connected(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def observer(database_url: str) -> AsyncIterator[Connection]:
+    """A third connection, which sees who of the two waits for the other."""
+    async with connected(database_url) as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -104,10 +150,17 @@ def redis_numbers() -> Iterator[int]:
 def redis_url(stack: Stack, redis_numbers: Iterator[int]) -> Iterator[str]:
     """An empty logical database of the run's Valkey. Channels are not divided by it: keys are."""
     url = stack.valkey.database_url(next(redis_numbers))
-    with redis.Redis.from_url(url) as client:
+    with SyncRedis.from_url(url) as client:
         client.flushdb()
         yield url
         client.flushdb()
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """A client of the test's Redis."""
+    async with Redis.from_url(redis_url) as client:
+        yield client
 
 
 @pytest.fixture
@@ -131,3 +184,47 @@ def own_stack() -> Iterator[Stack]:
         yield stack
     finally:
         stack.stop()
+
+
+@pytest.fixture
+def processes(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Processes]:
+    """Workers and API processes in queue mode, ended at the test's end."""
+    from tests.processes import started  # noqa: PLC0415  # see above
+
+    yield from started(tmp_path, database_url=database_url, redis_url=redis_url)
+
+
+@pytest.fixture
+def own_processes(tmp_path: Path, database_url: str, valkey: Valkey) -> Iterator[Processes]:
+    """The same on the test's own Redis."""
+    from tests.processes import started  # noqa: PLC0415  # see above
+
+    yield from started(tmp_path, database_url=database_url, redis_url=valkey.url)
+
+
+@pytest.fixture(scope="session")
+def token_key() -> str:
+    """A key that signs access tokens, in PEM."""
+    from engine.accounts.tokens import new_token_key  # noqa: PLC0415  # see above
+
+    return new_token_key()
+
+
+@pytest.fixture
+async def app(config: Config) -> AsyncIterator[Api]:
+    """The application in this process, set as the folder's ``config`` says."""
+    from api.app import create_app  # noqa: PLC0415  # see above
+    from tests.application import running  # noqa: PLC0415
+
+    made = create_app(config)
+    async with running(made):
+        yield made
+
+
+@pytest.fixture
+async def client(app: Api) -> AsyncIterator[httpx.AsyncClient]:
+    """Somebody at this machine. Every answer is held against the description of the interface."""
+    from tests.application import client_of  # noqa: PLC0415  # see above
+
+    async with client_of(app) as made:
+        yield made

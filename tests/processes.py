@@ -197,10 +197,15 @@ def started(folder: Path, *, database_url: str, redis_url: str | None, **more: s
 
 
 class Supervisor:
-    """Buries workers that die and starts others, as ``firstcome up`` does, and counts how often."""
+    """Buries workers that die and starts others, as ``firstcome up`` does, and counts how often.
 
-    def __init__(self, processes: Processes, **more: str) -> None:
+    buries  False leaves what they held to the end of their leases, as where nobody watches them.
+    more    settings of the workers.
+    """
+
+    def __init__(self, processes: Processes, *, buries: bool = True, **more: str) -> None:
         self._processes = processes
+        self._buries = buries
         self._more = more
         self.restarts = 0
         self._task: asyncio.Task[None] | None = None
@@ -227,6 +232,7 @@ class Supervisor:
             for place, worker in enumerate(self.workers):
                 if worker.ended:
                     self.restarts += 1
-                    await bury(self._processes.settings["REDIS_URL"], worker.name)
+                    if self._buries:
+                        await bury(self._processes.settings["REDIS_URL"], worker.name)
                     self.workers[place] = self._processes.start_worker(**self._more)
             await asyncio.sleep(RESUME_EVERY_S)

@@ -31,6 +31,9 @@ class Action(StrEnum):
     BOOK_FOR_ANOTHER = "booking.create"
     MAKE_EVENT = "event.create"
     CHANGE_EVENT = "event.change"
+    END_SLOT_OF_ANOTHER = "slot.end"
+    """An operator takes back what another person has published, or ends their rule."""
+    END_RULE_OF_ANOTHER = "slot_rule.end"
     EXPORT = "user.export"
     ERASE = "user.erase"
 
@@ -46,7 +49,8 @@ class Act:
     action   one of Action; what an older or newer release wrote may be none of them.
     subject  the id of what it was done to.
     outcome  ``done``: it was let in. What a queue then decided stands in the ledger.
-    tag      X-Request-Id, which a ledger's row and the log have too.
+    tag      the id of the request: of what goes through a queue the ledger's, of all else that of the answer's
+             X-Request-Id, which the caller may have chosen.
     address  where it came from.
     """
 

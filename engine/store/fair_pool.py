@@ -49,7 +49,7 @@ class FairPool(RecordPool):
         async with asyncio.timeout(timeout):
             await self._turns.acquire()
             try:
-                connection: PoolConnectionProxy[Record] = await super()._acquire(None)  # type: ignore[misc]  # not typed
+                connection: PoolConnectionProxy[Record] = await super()._acquire(timeout)  # type: ignore[misc]  # not typed
             except BaseException:
                 self._turns.release()
                 raise

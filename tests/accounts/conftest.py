@@ -7,15 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from api.app import Api, create_app
-from engine.accounts.tokens import new_token_key
+from api.app import create_app
 from engine.config import Config
-from tests.api.conftest import client_of, running
-
-
-@pytest.fixture(scope="session")
-def token_key() -> str:
-    return new_token_key()
+from tests.application import client_of, running
 
 
 @pytest.fixture
@@ -23,19 +17,6 @@ def config(database_url: str, token_key: str) -> Config:
     return Config(
         database_url=database_url, booking_mode="direct", token_key=token_key, direct_pool_size=4, read_pool_size=4
     )
-
-
-@pytest.fixture
-async def app(config: Config) -> AsyncIterator[Api]:
-    made = create_app(config)
-    async with running(made):
-        yield made
-
-
-@pytest.fixture
-async def client(app: Api) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as made:
-        yield made
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from api.docs import DocumentationController
 from api.openapi import Operation
 from engine.config import Config
 from tests.accounts.people import bearer, operator, signed_in
-from tests.api.conftest import client_of, running
 from tests.api.steps import ROOT
+from tests.application import client_of, running
 
 
 def handlers(app: Api) -> list[tuple[str, str, Any]]:
@@ -175,3 +175,18 @@ async def test_what_is_remembered_is_bounded_and_what_is_not_good_is_forgotten(
     for number in range(5):
         assert (await client.get(f"{ROOT}/users/me", headers=bearer(f"fc_{number}"))).status_code == 401
     assert len(app.state["parts"].admission._bearers) == 2
+
+
+async def test_a_credential_is_remembered_once_and_short_however_it_is_written(
+    app: Api, client: httpx.AsyncClient
+) -> None:
+    ada = await signed_in(client, "ada")
+    (shown,) = ada.headers.values()
+    secret = shown.split()[1]
+    remembered = app.state["parts"].admission._bearers
+    for written in (f"Bearer {secret}", f"bearer {secret}", f"BEARER    {secret}"):
+        assert (await client.get(f"{ROOT}/users/me", headers={"authorization": written})).status_code == 200
+    assert list(remembered) == [secret.encode()]
+    for written in (f"Bearer {' ' * 5_000}{secret}", f"Bearer {'x' * 5_000}"):
+        assert (await client.get(f"{ROOT}/users/me", headers={"authorization": written})).status_code == 401
+    assert list(remembered) == [secret.encode()]

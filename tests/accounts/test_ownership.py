@@ -86,6 +86,14 @@ async def test_bookings_are_seen_by_those_who_have_to_do_with_them(cast: Cast) -
         f"/bookings/{cast.series}/occurrences?start_date=2036-08-01&end_date=2036-09-30",
     ):
         assert await cast.codes("GET", path) == seen, path
+    single = {name: code or "not_recurring" for name, code in seen.items()}
+    changed = single | {"host": "not_yours"}
+    for method, path, expected in (
+        ("GET", f"/bookings/{cast.booking}/occurrences?start_date=2036-08-01&end_date=2036-09-30", single),
+        ("DELETE", f"/bookings/{cast.booking}/occurrences/20360811T110000Z", single),
+        ("POST", f"/bookings/{cast.booking}/occurrences/20360811T110000Z/restore", changed),
+    ):
+        assert await cast.codes(method, path) == expected, "who may not see it is not told what it is"
     own = only(cast, "guest", "operator", code="request_unknown")
     assert await cast.codes("GET", f"/requests/{cast.request}") == own
     assert await cast.codes("DELETE", f"/requests/{cast.request}") == own
@@ -138,13 +146,14 @@ async def test_the_audit_tells_operators_who_did_what(cast: Cast, database: asyn
         return items
 
     (cancelled,) = await rows("action=booking.cancel")
+    decided = await database.fetchval("SELECT request_id FROM ledger WHERE kind = 'cancel' AND outcome = 'confirmed'")
     assert cancelled | {"at": ""} == {
         "at": "",
         "actor": boss.user_id,
         "action": "booking.cancel",
         "subject": cast.booking,
         "outcome": "done",
-        "request_id": "desk-7",
+        "request_id": str(decided),
         "address": "127.0.0.1",
         "detail": None,
     }
@@ -169,3 +178,40 @@ async def test_the_audit_tells_operators_who_did_what(cast: Cast, database: asyn
     assert "example.org" not in str(found)
     for wrong in ("cursor=x", "cursor=0", "start_date=soon", "limit=0", "other=1"):
         assert (await boss.get(f"/admin/audit?{wrong}")).status_code == 400
+
+
+async def test_what_an_operator_ends_of_others_is_noted_and_what_is_ones_own_is_not(
+    cast: Cast, database: asyncpg.Connection[Any]
+) -> None:
+    boss, host = cast.people["operator"], cast.people["host"]
+    day = {"start_time": "2036-09-01T09:00:00Z", "end_time": "2036-09-01T10:00:00Z"}
+    published = [
+        (await host.ask("POST", "/slots", day | {"start_time": f"2036-09-01T09:{minute}:00Z"})).json()["slot_id"]
+        for minute in ("00",)
+    ]
+    later = {"start_time": "2036-09-02T09:00:00Z", "end_time": "2036-09-02T10:00:00Z"}
+    published.append((await host.ask("POST", "/slots", later)).json()["slot_id"])
+    endless = {"slot_minutes": 60, "recurrence_rule": "RRULE:FREQ=WEEKLY", "horizon_days": 30}
+    rule = (
+        await host.ask(
+            "POST", "/slots/bulk", endless | {"start_time": "2036-10-01T09:00:00Z", "end_time": "2036-10-01T10:00:00Z"}
+        )
+    ).json()["rule_id"]
+    assert (await host.ask("DELETE", f"/slots/{published[0]}")).status_code == 200
+    assert (await boss.ask("DELETE", f"/slots/{published[1]}")).status_code == 200
+    assert (await boss.ask("DELETE", f"/slots/rules/{rule}")).status_code == 200
+    own = await boss.ask("POST", "/bookings", {"resource_id": "room-1", **hours(20)})
+    assert (await boss.ask("DELETE", f"/requests/{own.json()['request_id']}")).status_code == 202
+    assert (await boss.ask("DELETE", f"/requests/{cast.request}")).status_code == 202
+    noted = await database.fetch(
+        "SELECT action, subject, tag FROM audit"
+        " WHERE actor = $1 AND action ~ '^(slot|slot_rule|request)\\.' ORDER BY id",
+        boss.user_id,
+    )
+    assert [(row["action"], row["subject"]) for row in noted] == [
+        ("slot.end", published[1]),
+        ("slot_rule.end", rule),
+        ("request.withdraw", cast.request),
+    ]
+    decided = {str(row["request_id"]) for row in await database.fetch("SELECT request_id FROM ledger")}
+    assert {row["tag"] for row in noted[:2]} <= decided, "the ledger has them under the same id"

@@ -5,39 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import httpx
+import msgspec
 import pytest
 
-from api.app import ROOT, Api, create_app
-from engine.accounts.tokens import new_token_key
+from api.app import ROOT, Api
 from engine.config import Config
 from engine.reader import Reader
 from engine.store.pools import DECIDING, Pool, open_pool
-from tests.api.conftest import client_of, running
-from tests.people.company import Company
+from tests.application import client_of
+from tests.people.company import Company, trusting
 from tests.schema.rows import Connection
 
 
 @pytest.fixture
-def config(database_url: str, replica_url: str) -> Config:
-    return Config(
-        database_url=database_url,
-        replica_url=replica_url,
-        replica_lag_bound_ms=60_000,
-        booking_mode="direct",
-        direct_pool_size=4,
-        read_pool_size=4,
-        auth_mode="trusted-header",
-        trusted_proxies="127.0.0.1",
-        rate_limits="off",
-        token_key=new_token_key(),
-    )
-
-
-@pytest.fixture
-async def app(config: Config) -> AsyncIterator[Api]:
-    made = create_app(config)
-    async with running(made):
-        yield made
+def config(database_url: str, replica_url: str, token_key: str) -> Config:
+    settings = trusting(database_url, token_key)
+    return msgspec.structs.replace(settings, replica_url=replica_url, replica_lag_bound_ms=60_000)
 
 
 @pytest.fixture

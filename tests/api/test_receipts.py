@@ -15,8 +15,8 @@ from engine.config import Config
 from engine.export_check import check_export, check_receipt
 from engine.proof import Receipt, read_document
 from engine.signing import PublicKey, make_signing_key, read_public_keys, read_signing_key
-from tests.api.conftest import running
 from tests.api.steps import ROOT, book, booked, make_resource
+from tests.application import running
 from tests.processes import Processes
 from tests.proof.exports import exported
 

@@ -14,8 +14,8 @@ from api.docs import PAGES
 from engine.config import Config
 from engine.embedded import Stack
 from engine.errors import StartupRefused
-from tests.api.conftest import running
 from tests.api.steps import ROOT, book, make_resource
+from tests.application import running
 from tests.support import wait_until
 
 

@@ -17,19 +17,13 @@ from engine.extension import STEP, extend_due, extend_step
 from engine.rules.recurrence import starts_between
 from engine.store.series import load_series
 from tests.clients import pool_of
-from tests.schema.rows import Connection, add_resource
+from tests.schema.rows import add_resource
 from tests.series import DAY, HOUR, WEEK, Deciding, book_series, monday, move, occurrences
 from tests.support import wait_until
 
 TWO_MONTHS_OFF = HORIZON - 60 * DAY
 """How far ahead a series is stored if nobody extended it for two months."""
 CENTURY = 100 * 366 * DAY
-
-
-@pytest.fixture
-async def room(database: Connection) -> Deciding:
-    """A resource with one place."""
-    return Deciding(database, await add_resource(database, capacity=1))
 
 
 async def neglected(room: Deciding, start: datetime, rule: str = "FREQ=DAILY", places: int = 1) -> UUID:
@@ -104,6 +98,22 @@ async def test_every_resource_is_extended(room: Deciding, database_url: str, mon
     until = [(await room.series(each))["materialised_until"] for each in series]
     late = datetime.now(UTC) + HORIZON
     assert [each > late for each in until] == [True, True, False, True, True]
+
+
+async def test_trouble_with_one_resource_is_told_and_holds_up_no_other(
+    room: Deciding, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = Deciding(room.connection, await add_resource(room.connection, capacity=1))
+    for each in (room, other):
+        await neglected(each, monday())
+    await room.connection.execute("UPDATE series SET time_zone = 'Nowhere' WHERE resource = $1", room.resource)
+    async with pool_of(database_url) as pool:
+        assert await extend_due(pool) > 0
+    rows = await room.connection.fetch("SELECT resource FROM series WHERE materialised_until > now() + $1", HORIZON)
+    assert [row["resource"] for row in rows] == [other.resource]
+    (told,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert (told.getMessage(), told.__dict__["resource"]) == ("series were not extended", room.resource)
+    assert "Nowhere" in told.__dict__["error"]
 
 
 async def test_two_that_extend_at_once_store_everything_once(room: Deciding, database_url: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,8 +28,8 @@ from engine.commands import (
 )
 from engine.store import sql
 from tests.clients import hour
+from tests.connections import held_up
 from tests.schema.rows import Connection, add_resource
-from tests.schema.test_races import held_up
 from tests.seats import (
     FIVE,
     HOUR,
@@ -53,20 +53,6 @@ from tests.series import book_series, monday, move
 ONE = Limits(active=1)
 YES = None
 """No reason: it was confirmed."""
-
-
-@pytest.fixture
-async def rival(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def observer(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
 
 
 class Before:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.chain import decode_detail
@@ -18,16 +18,15 @@ from engine.commands import (
     CancelSlot,
     ChangeEvent,
     Command,
-    Entry,
     Limits,
     Request,
     Reschedule,
     SeriesDetail,
 )
+from tests.batch.batches import EVERY_TIME, SIZES, heads
 from tests.schema.rows import Connection
 from tests.seats import Deciding, add_calendar, add_event, add_people, ask, at, decide, publish
 
-SIZES = (1, 7, 256)
 LIMITS = Limits(active=2, with_host=1)
 GUESTS = 3
 """Those of the calendar, and those of the event: a limit over both would apply in the order of commits."""
@@ -77,12 +76,7 @@ class Names:
         return [self.name(item, homes) for item in value] if isinstance(value, list) else value
 
 
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    derandomize=True,
-)
+@settings(EVERY_TIME, max_examples=15)
 @given(plan=phases)
 async def test_batches_of_1_7_and_256_decide_alike_about_seats_and_limits(
     database: Connection, plan: list[list[Wish]]
@@ -116,19 +110,9 @@ async def write(database: Connection, stream: list[list[Wish]], size: int) -> li
         requests = [request_of(wish, homes, known[wish.home]) for wish in phase]
         waiting = deciding.queue([request for request in requests if request is not None])
         while any(waiting.values()):
-            for resource, pairs in (await decide(database, cut(waiting, size))).answers.items():
+            for resource, pairs in (await decide(database, heads(waiting, size))).answers.items():
                 del waiting[resource][: len(pairs)]
     return await read(database, homes)
-
-
-def cut(waiting: dict[int, list[Entry]], size: int) -> dict[int, list[Entry]]:
-    """The heads of the queues, so many in all."""
-    heads: dict[int, list[Entry]] = {}
-    for resource in sorted(waiting, key=lambda resource: -len(waiting[resource])):
-        if waiting[resource] and size:
-            heads[resource] = waiting[resource][:size]
-            size -= len(heads[resource])
-    return heads
 
 
 async def made(database: Connection, resource: int) -> list[asyncpg.Record]:

@@ -33,12 +33,6 @@ YEARS_AHEAD = 3 * 52 * WEEK
 
 
 @pytest.fixture
-async def room(database: Connection) -> Deciding:
-    """A resource with one place."""
-    return Deciding(database, await add_resource(database, capacity=1))
-
-
-@pytest.fixture
 async def course(database: Connection) -> Deciding:
     """A resource with three places."""
     return Deciding(database, await add_resource(database, capacity=3))

@@ -21,7 +21,6 @@ from engine.commands import (
 from engine.rules.recurrence import starts_between
 from engine.store.series import recurrence_of
 from tests.clients import NINE
-from tests.schema.rows import Connection, add_resource
 from tests.series import DAY, HOUR, WEEK, Deciding, book_series, monday, move, occurrences, standing
 
 YEARS_AHEAD = 3 * 52 * WEEK
@@ -34,12 +33,6 @@ WITH moved AS (
 )
 UPDATE series SET wall_clock = wall_clock - $2::interval WHERE id = $1
 """
-
-
-@pytest.fixture
-async def room(database: Connection) -> Deciding:
-    """A resource with one place."""
-    return Deciding(database, await add_resource(database, capacity=1))
 
 
 async def weekly(room: Deciding, count: int = 4) -> UUID:

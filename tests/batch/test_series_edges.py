@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import pytest
-
 from engine.batch import WEIGHT_LIMIT
 from engine.commands import (
     WHOLE_SERIES,
@@ -29,12 +27,6 @@ from tests.schema.rows import Connection, add_resource
 from tests.series import DAY, HOUR, WEEK, Deciding, book_series, monday, move, occurrences, standing
 
 FOLLOWING = Scope.THIS_AND_FOLLOWING
-
-
-@pytest.fixture
-async def room(database: Connection) -> Deciding:
-    """A resource with one place."""
-    return Deciding(database, await add_resource(database, capacity=1))
 
 
 async def weekly(room: Deciding, count: int = 5) -> UUID:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.batch import decide_batch
@@ -38,11 +38,11 @@ from engine.identifiers import uuid7
 from engine.rules.recurrence import Recurrence, starts_between
 from engine.store.outcomes import outcomes_by_ticket
 from engine.verify import verify
+from tests.batch.batches import EVERY_TIME, SIZES, heads
 from tests.batch.conftest import PROFILE
 from tests.schema.rows import Connection, add_resource
 from tests.series import DAY, HOUR, book_series, monday, move, over_the_queue
 
-SIZES = (1, 7, 256)
 CAPACITIES = (1, 3)
 FAR = 3 * 364 * DAY
 """Behind what is stored: the days there are as full as those near."""
@@ -124,12 +124,7 @@ class Side:
     ids: dict[UUID, tuple[Any, ...]] = field(default_factory=dict)
 
 
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-    derandomize=not THOROUGH,
-)
+@settings(EVERY_TIME, max_examples=EXAMPLES, derandomize=not THOROUGH)
 @given(plan=phases)
 async def test_batches_of_1_7_and_256_decide_series_alike(
     database: Connection, plan: list[list[tuple[int, Wish]]]
@@ -205,13 +200,8 @@ async def decide(database: Connection, sides: list[Side], waiting: dict[int, lis
     """Decide what waits, so many commands at a time, and learn what was made."""
     by_resource = {side.resource: side for side in sides}
     while any(waiting.values()):
-        queues, left = {}, size
-        for resource in sorted(waiting, key=lambda resource: -len(waiting[resource])):
-            if left and waiting[resource]:
-                queues[resource] = waiting[resource][:left]
-                left -= len(queues[resource])
         async with database.transaction():
-            decided = await decide_batch(database, queues)
+            decided = await decide_batch(database, heads(waiting, size))
         assert decided.answers
         for resource, pairs in decided.answers.items():
             del waiting[resource][: len(pairs)]

@@ -8,18 +8,18 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.batch import decide_batch
 from engine.commands import Book, Cancel, Command, Entry, Request, Reschedule, UpdateResource
 from engine.identifiers import uuid7
 from engine.verify import verify
+from tests.batch.batches import EVERY_TIME, SIZES, heads
 from tests.batch.model import TO, Answer, Model, Wish
 from tests.clients import NINE
 from tests.schema.rows import Connection, add_resource
 
-SIZES = (1, 7, 256)
 CAPACITIES = (1, 3)
 STEP = timedelta(minutes=30)
 PAST = -400_000
@@ -56,12 +56,7 @@ class Known:
     asked: tuple[Any, ...]
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    derandomize=True,
-)
+@settings(EVERY_TIME, max_examples=60)
 @given(plan=phases)
 async def test_batches_of_1_7_and_256_make_the_ledger_that_the_model_makes(
     database: Connection, plan: list[list[tuple[int, Wish]]]
@@ -125,14 +120,8 @@ async def write(database: Connection, stream: list[list[tuple[int, Wish]]], size
             resource = resources[number]
             waiting[resource].append(entry(resource, tickets[number], wish, caller, made[number]))
         while any(waiting.values()):
-            queues: dict[int, list[Entry]] = {}
-            left = size
-            for resource in sorted(resources, key=lambda resource: -len(waiting[resource])):
-                if left and waiting[resource]:
-                    queues[resource] = waiting[resource][:left]
-                    left -= len(queues[resource])
             async with database.transaction():
-                decided = await decide_batch(database, queues)
+                decided = await decide_batch(database, heads(waiting, size))
             assert decided.answers
             for resource, pairs in decided.answers.items():
                 del waiting[resource][: len(pairs)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
 import shutil
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +23,7 @@ from engine.embedded import Postgres
 from engine.embedded.binaries import postgresql_folder
 from engine.embedded.server import Process, free_port
 from tests.documents.containers import Service, unpack_image
-from tests.documents.pages import ROOT
+from tests.documents.pages import ROOT, blocks
 from tests.documents.test_container_files import PASSWORDS, VALUES
 from tests.support import wait_until, wait_until_blocking
 
@@ -294,11 +297,14 @@ def book_through(addresses: list[str], resource: str = "room") -> None:
 
 
 @contextmanager
-def proxied(machine: Machine) -> Iterator[str]:
-    """The nginx of the file. One that is older than the file asks for is told the addresses once."""
+def proxied(machine: Machine, more: str = "") -> Iterator[str]:
+    """The nginx of the file. One that is older than the file asks for is told the addresses once.
+
+    more  lines that are added under ``http``.
+    """
     assert NGINX is not None
     settings = machine.folder / "nginx.conf"
-    settings.write_text(nginx_settings(machine))
+    settings.write_text(nginx_settings(machine).replace("http {", f"http {{\n{more}"))
     command = [word.replace("nginx", NGINX) for word in machine.service("nginx").command[:1]]
     command += [*machine.service("nginx").command[1:], "-c", str(settings), "-p", str(machine.folder)]
     said = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
@@ -307,18 +313,20 @@ def proxied(machine: Machine) -> Iterator[str]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{machine.ports['nginx']}"
 
-    def answers() -> bool:
-        try:
-            return httpx.get(f"{address}/api/v1/health/ready", trust_env=False).status_code == 200
-        except httpx.TransportError:
-            return False
-
     try:
-        wait_until_blocking(answers)
+        wait_until_blocking(lambda: is_ready(address))
         yield address
     finally:
         process.send_signal(signal.SIGQUIT)
         process.wait(20)
+
+
+def is_ready(address: str) -> bool:
+    """Whether an API answers behind an address."""
+    try:
+        return httpx.get(f"{address}/api/v1/health/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def nginx_settings(machine: Machine) -> str:
@@ -334,6 +342,57 @@ def nginx_settings(machine: Machine) -> str:
         assert there in text, there
         text = text.replace(there, here)
     return text
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the header fields of the request."""
+
+    def do_GET(self) -> None:
+        said = json.dumps({name.lower(): self.headers.get_all(name) for name in self.headers}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def echoing(port: int) -> Iterator[None]:
+    """An API that tells what nginx passes on to it."""
+    with ThreadingHTTPServer(("127.0.0.1", port), Echo) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+def lines_for_another_proxy(address: str) -> str:
+    """What the page tells to add where another proxy stands before nginx."""
+    (lines,) = (block.text for block in blocks((ROOT / "docs/operations.md").read_text()) if block.kind == "nginx")
+    said = re.sub(r"(?<=set_real_ip_from )[\d.]+(?=;)", address, lines)
+    assert address in said
+    return said
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+@pytest.mark.parametrize(
+    ("proxy", "client"),
+    [(None, "127.0.0.1"), ("127.0.0.1", "198.51.100.7"), ("192.0.2.1", "127.0.0.1")],
+    ids=["outermost", "behind a proxy", "beside a proxy"],
+)
+def test_nginx_passes_on_no_callers_word_of_who_or_where_it_is(tmp_path: Path, proxy: str | None, client: str) -> None:
+    machine = Machine(tmp_path)
+    told = {"X-Forwarded-For": "203.0.113.5, 198.51.100.7", "X-User-Id": "019e0c38-11c0-7e40-9d24-5ab8c7e6f012"}
+    more = "" if proxy is None else lines_for_another_proxy(proxy)
+    with echoing(machine.ports["api-1"]), proxied(machine, more) as address:
+        heard = httpx.get(address, headers=told, trust_env=False).json()
+    assert heard["x-forwarded-for"] == [client]
+    assert "x-user-id" not in heard
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")

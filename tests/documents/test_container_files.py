@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import metadata
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,22 @@ def test_only_nginx_is_published_and_only_on_this_machine(compose: dict[str, Any
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
     assert list(published) == ["nginx"]
     assert all(port.startswith("127.0.0.1:") for port in published["nginx"])
-    assert compose["networks"]["inside"] == {"internal": True}
+    assert compose["networks"]["inside"]["internal"] is True
     for name, service in compose["services"].items():
-        assert service["networks"] == (["inside", "outside"] if name == "nginx" else ["inside"])
+        assert list(service["networks"]) == (["inside", "outside"] if name == "nginx" else ["inside"])
+
+
+@pytest.mark.parametrize("values", [VALUES, {**VALUES, "INSIDE": "192.168.7"}], ids=["as it is", "moved"])
+def test_the_apis_trust_nginx_alone_at_an_address_that_nobody_else_is_given(values: dict[str, str]) -> None:
+    compose = read_compose(values)
+    address = compose["services"]["nginx"]["networks"]["inside"]["ipv4_address"]
+    for name in ("api-1", "api-2"):
+        assert compose["services"][name]["environment"]["FIRSTCOME_TRUSTED_PROXIES"] == address
+    (pool,) = compose["networks"]["inside"]["ipam"]["config"]
+    network, given_away = IPv4Network(pool["subnet"]), IPv4Network(pool["ip_range"])
+    assert IPv4Address(address) in network.hosts()
+    assert given_away.subnet_of(network)
+    assert IPv4Address(address) not in given_away
 
 
 def test_every_container_is_confined(compose: dict[str, Any]) -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from api.access import Access
+from api.app import ROOT as ROOT_PATH
 from api.problems import PROBLEMS
+from tests.api.test_openapi import DESCRIBED
 from tests.documents.containers import read_compose
 from tests.documents.pages import ROOT, anchors, blocks, links, pages, rows, section
 from tests.documents.sentences import refusals, warnings
@@ -67,6 +70,31 @@ def test_a_bound_is_what_the_page_says(row: list[str]) -> None:
     bound = getattr(import_module(module), name)
     bound = bound / timedelta(days=1) if isinstance(bound, timedelta) else bound
     assert float(row[1].split()[0].rstrip(",").replace(",", "")) == bound
+
+
+def test_whoever_follows_a_page_signs_in_where_that_is_asked_for() -> None:
+    """Every call of curl that a page shows, whatever it is broken into, against the description of the interface."""
+    calls = 0
+    for page in pages():
+        shell = "\n".join(block.text for block in blocks(page.read_text(encoding="utf-8")) if block.kind == "sh")
+        for call in re.findall(r"\bcurl .*", shell.replace("\\\n", " ")):
+            calls += 1
+            assert ("$auth" in call or "Authorization: Bearer" in call) is asks_who_it_is(call), f"{page.name}: {call}"
+    assert calls > 15
+
+
+def asks_who_it_is(call: str) -> bool:
+    """Whether what curl calls is for those alone who say who they are."""
+    address = re.search(rf"{ROOT_PATH}[^\s\"?]+", call)
+    assert address is not None, call
+    named = re.search(r"-X (\w+)", call)
+    method = named[1] if named else "POST" if " -d " in call else "GET"
+    (operation,) = (
+        operation
+        for name, operation in DESCRIBED.items()
+        if re.fullmatch(re.sub(r"\{[^}]*\}", "[^/ ]+", name), f"{method} {address[0].removeprefix(ROOT_PATH)}")
+    )
+    return operation.access is not Access.PUBLIC
 
 
 def test_every_refusal_of_a_start_is_explained() -> None:

@@ -54,6 +54,7 @@ def test_what_was_broken_is_said_with_the_command_that_repeats_it(healed_s: floa
     found = Result(
         seed=7,
         minutes=0.5,
+        callers=40,
         fired={"Redis is killed": 2},
         missed={"a worker is killed": 1},
         operations=10,
@@ -66,7 +67,7 @@ def test_what_was_broken_is_said_with_the_command_that_repeats_it(healed_s: floa
     )
     said = found.text()
     assert not found.clean
-    assert said.endswith("again: firstcome chaos --minutes 0.5 --seed 7")
+    assert said.endswith("again: firstcome chaos --minutes 0.5 --callers 40 --seed 7")
     assert "broken  replay: room-01: it should be refused" in said
     assert "98.76% had a definite answer within 5 s" in said
     assert ("not within" in said) == (healed_s is None)

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from engine.commands import Queued, Status
 from engine.embedded import Valkey
 from engine.identifiers import uuid7
+from tests.api.steps import hours
 from tests.clients import add_resources, clean, decided, hour, open_intake, outcome_at_address, queued, request
-from tests.processes import Processes, started
+from tests.processes import Processes
 from tests.schema.rows import Connection, add_resource
 from tests.support import wait_until
-
-
-@pytest.fixture
-def own_processes(tmp_path: Path, database_url: str, valkey: Valkey) -> Iterator[Processes]:
-    yield from started(tmp_path, database_url=database_url, redis_url=valkey.url)
 
 
 async def test_a_request_that_does_not_wait_gets_ticket_and_position_and_finds_its_outcome(
@@ -100,12 +92,7 @@ async def test_a_request_withdrawn_before_its_turn_is_withdrawn_and_the_next_get
 
 async def test_the_address_over_http_leads_from_queued_to_the_outcome(processes: Processes, database_url: str) -> None:
     api = await processes.api()
-    wanted = hour()
-    body = {
-        "resource_id": "room",
-        "start_time": wanted.start_time.isoformat(),
-        "end_time": wanted.end_time.isoformat(),
-    }
+    body = {"resource_id": "room", **hours()}
     async with api.client() as client:
         await client.post("/resources", json={"resource_id": "room", "name": "Room"})
         accepted = await client.post("/bookings", json=body, headers={"Prefer": "respond-async"})

@@ -15,8 +15,8 @@ import pytest
 from api.app import create_app
 from api.availability import seen_ticket
 from engine.config import Config
-from tests.api.conftest import running
 from tests.api.steps import NINE, ROOT, book, booked, make_resource
+from tests.application import running
 from tests.support import wait_until
 
 ADDRESS = f"{ROOT}/availability"

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from engine.commands import Reason, Status
+from tests.api.steps import hours
 from tests.clients import add_resources, clean, decide_all, hour, ledger, open_intake, request, statuses
 from tests.processes import Processes
 from tests.schema.rows import Connection, add_resource
@@ -36,12 +37,7 @@ async def test_callers_for_one_time_one_is_confirmed(
 
 async def test_twenty_callers_over_http_one_201_and_nineteen_409(processes: Processes, database_url: str) -> None:
     _, api = await asyncio.gather(processes.worker(), processes.api())
-    wanted = hour()
-    body = {
-        "resource_id": "room",
-        "start_time": wanted.start_time.isoformat(),
-        "end_time": wanted.end_time.isoformat(),
-    }
+    body = {"resource_id": "room", **hours()}
     async with api.client() as client:
         assert (await client.post("/resources", json={"resource_id": "room", "name": "Room"})).status_code == 201
         answers = await asyncio.gather(*(client.post("/bookings", json=body) for _ in range(20)))

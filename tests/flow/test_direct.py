@@ -13,6 +13,7 @@ from engine.commands import BookSeat, Cancel, Reason, Reschedule, Status, Update
 from engine.direct import DirectIntake
 from engine.errors import Unavailable
 from engine.identifiers import uuid7
+from tests.api.steps import hours
 from tests.clients import add_resources, clean, decide_all, decided, hour, ledger, request, statuses
 from tests.processes import Processes, started
 from tests.schema.rows import Connection, add_resource
@@ -68,12 +69,7 @@ async def test_twenty_callers_over_http_at_two_processes_one_201_and_nineteen_40
     direct_processes: Processes, database_url: str
 ) -> None:
     one, other = await asyncio.gather(direct_processes.api(), direct_processes.api())
-    wanted = hour()
-    body = {
-        "resource_id": "room",
-        "start_time": wanted.start_time.isoformat(),
-        "end_time": wanted.end_time.isoformat(),
-    }
+    body = {"resource_id": "room", **hours()}
     async with one.client() as first, other.client() as second:
         await first.post("/resources", json={"resource_id": "room", "name": "Room"})
         answers = await asyncio.gather(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from engine.errors import Unavailable
 from engine.gathering import Gathering
 
 
@@ -96,3 +97,49 @@ async def test_one_who_goes_away_takes_the_answer_from_nobody() -> None:
     assert await stays == 1
     with pytest.raises(asyncio.CancelledError):
         await gone
+
+
+async def test_whoever_has_no_turn_in_time_is_told_so_and_the_others_have_theirs() -> None:
+    library = Library()
+    gathering = Gathering(library.look_up, line_s=0.05)
+    first = ask(gathering, "a")
+    await settle()
+    late = ask(gathering, "bc")
+    results = await asyncio.gather(*late, return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable] * 2
+    last = ask(gathering, "b")
+    await settle()
+    await library.answer(0, {"a": 1})
+    await library.answer(1, {"b": 2})
+    assert await asyncio.gather(*first, *last) == [1, 2]
+    assert library.asked == [["a"], ["b"]]
+
+
+async def test_what_everybody_gave_up_is_not_looked_up() -> None:
+    library = Library()
+    gathering = Gathering(library.look_up)
+    first = ask(gathering, "a")
+    await settle()
+    gone, stays = ask(gathering, "bcd"), ask(gathering, "c")
+    await settle()
+    for task in gone:
+        task.cancel()
+    await library.answer(0, {"a": 1})
+    assert library.asked == [["a"], ["c"]]
+    await library.answer(1, {"c": 3})
+    assert await asyncio.gather(*first, *stays) == [1, 3]
+
+
+async def test_a_look_up_that_is_ended_leaves_nobody_waiting() -> None:
+    library = Library()
+    gathering = Gathering(library.look_up)
+    waiting = ask(gathering, "ab")
+    await settle()
+    for lane in gathering._under_way:
+        lane.cancel()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable] * 2
+    later = ask(gathering, "c")
+    await settle()
+    await library.answer(1, {"c": 3})
+    assert await later[0] == 3

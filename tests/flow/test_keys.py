@@ -7,6 +7,7 @@ import asyncio
 from redis.asyncio import Redis
 
 from engine.commands import Cancel, Reason, Status
+from tests.api.steps import hours
 from tests.clients import add_resources, clean, decide_all, decided, hour, ledger, open_intake, request, statuses
 from tests.processes import Processes
 from tests.schema.rows import Connection, add_resource
@@ -18,12 +19,7 @@ async def test_fifty_equal_requests_at_two_api_processes_are_one_booking(
     processes: Processes, database: Connection, database_url: str
 ) -> None:
     first, second, _ = await asyncio.gather(processes.api(), processes.api(), processes.worker())
-    wanted = hour()
-    body = {
-        "resource_id": "class",
-        "start_time": wanted.start_time.isoformat(),
-        "end_time": wanted.end_time.isoformat(),
-    }
+    body = {"resource_id": "class", **hours()}
     async with first.client() as one, second.client() as other:
         made = await one.post("/resources", json={"resource_id": "class", "name": "Class", "capacity": 100})
         assert made.status_code == 201

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +16,6 @@ from tests.schema.rows import Connection
 from tests.support import wait_until
 
 REFUSED = 2
-
-
-@pytest.fixture
-def own_processes(tmp_path: Path, database_url: str, valkey: Valkey) -> Iterator[Processes]:
-    yield from started(tmp_path, database_url=database_url, redis_url=valkey.url)
 
 
 async def refusals(processes: Processes, **more: str) -> list[str]:

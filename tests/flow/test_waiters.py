@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from engine.commands import Status
 from engine.errors import QueueFull, TooManyWaiting, Unavailable
 from engine.queue import intake as intake_module
+from tests.api.steps import hours
 from tests.clients import (
     add_resources,
     clean,
@@ -64,12 +65,7 @@ async def test_a_caller_who_hangs_up_over_http_leaves_no_waiter_behind(
     processes: Processes, database: Connection, database_url: str
 ) -> None:
     api = await processes.api()
-    wanted = hour()
-    body = {
-        "resource_id": "room",
-        "start_time": wanted.start_time.isoformat(),
-        "end_time": wanted.end_time.isoformat(),
-    }
+    body = {"resource_id": "room", **hours()}
     async with api.client() as client:
         await client.post("/resources", json={"resource_id": "room", "name": "Room"})
         async with api.client() as hasty:

@@ -22,8 +22,8 @@ from engine.accounts.addresses import Proxies
 from engine.config import Config
 from engine.errors import OverRate
 from engine.rules.rate import OFF, Rate
-from tests.api.conftest import running
 from tests.api.steps import ROOT, book, hours, make_resource
+from tests.application import running
 from tests.processes import Processes
 from tests.schema.rows import Connection, add_resource
 

@@ -255,6 +255,12 @@ CROWDED = (row(1, "update_resource", capacity=3), at(2), at(3))
         ([*CROWDED, row(4, "update_resource", capacity=2, decided=LATER[1])], []),
         ([*CROWDED, row(4, "update_resource", capacity=1, decided=LATER[1])], [4]),
         ([at(1), row(2, "cancel", subject=identifier(101), reason="stale_version"), at(3, reason="conflict")], []),
+        # A person's bookings elsewhere are no part of the rows; what the rows do say comes first, and stays as it was.
+        ([at(1, reason="max_active_bookings"), at(2)], []),
+        ([at(1), at(2, LATER, kind="reschedule", subject=identifier(101), reason="max_active_bookings")], []),
+        ([at(1), at(2, reason="max_active_bookings")], [2]),
+        ([at(1), row(2, "cancel", subject=identifier(101), reason="max_active_bookings")], [2]),
+        ([at(1, reason="max_bookings_with_host")], [1]),  # that is of slots
         ([at(1, outcome="failed", booking=None), at(2), at(3, outcome="withdrawn", booking=None)], []),
     ],
 )

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from api.app import Api, create_app
-from engine.accounts.tokens import new_token_key
 from engine.config import Config
 from engine.signing import make_signing_key
-from tests.api.conftest import client_of, running
 from tests.matrix.world import World
 from tests.processes import Processes, started
 from tests.schema.rows import Connection
-
-
-@pytest.fixture(scope="session")
-def token_key() -> str:
-    return new_token_key()
 
 
 @pytest.fixture
@@ -38,19 +30,6 @@ def config(database_url: str, token_key: str, tmp_path: Path) -> Config:
         max_active_bookings=0,
         max_bookings_with_host=0,
     )
-
-
-@pytest.fixture
-async def app(config: Config) -> AsyncIterator[Api]:
-    made = create_app(config)
-    async with running(made):
-        yield made
-
-
-@pytest.fixture
-async def client(app: Api) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as made:
-        yield made
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 from api.app import create_app
 from engine.config import Config
 from tests.accounts.people import Somebody, signed_in
-from tests.api.conftest import client_of, running
 from tests.api.steps import ROOT
+from tests.application import client_of, running
 from tests.schema.rows import Connection
 
 HERE, ELSEWHERE, CLAIMED = "127.0.0.1", "127.0.0.2", "203.0.113.7"

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from migrations.runner import ADVISORY_LOCK, FILES, MigrationError, down, status, up
+from tests.connections import connected
 from tests.schema.dump import dump
 from tests.support import wait_until
 
 OURS = [path.stem for path in sorted(FILES.glob("*.sql"))]
-
-
-@pytest.fixture
-async def empty_url(database_url: str) -> AsyncIterator[str]:
-    """A database with nothing in it."""
-    name = f"empty_{secrets.token_hex(6)}"
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield f"{database_url.rpartition('/')[0]}/{name}"
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
 
 
 def write(folder: Path, name: str, apply: str, rollback: str = "SELECT 1;") -> Path:
@@ -35,19 +23,13 @@ def write(folder: Path, name: str, apply: str, rollback: str = "SELECT 1;") -> P
 
 
 async def ask(database_url: str, statement: str) -> list[object]:
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         return [row[0] for row in await connection.fetch(statement)]
-    finally:
-        await connection.close()
 
 
 async def schema(database_url: str) -> str:
-    connection = await asyncpg.connect(database_url)
-    try:
+    async with connected(database_url) as connection:
         return await dump(connection)
-    finally:
-        await connection.close()
 
 
 async def test_up_applies_everything_and_up_again_nothing(empty_url: str) -> None:

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 
+from engine.config import Config
 from engine.identifiers import uuid7
 from tests.clients import clean
+from tests.connections import connected
 from tests.schema.rows import Connection
 
 HOUR = timedelta(hours=1)
@@ -26,6 +27,20 @@ PERSON = """
 INSERT INTO person (id, email, email_key, name, time_zone, roles)
 VALUES ($1::uuid, $1::uuid || '@example.org', $1::uuid || '@example.org', 'Somebody', $2, $3)
 """
+
+
+def trusting(database_url: str, token_key: str) -> Config:
+    """How an application is set that believes a proxy on this machine who is asking."""
+    return Config(
+        database_url=database_url,
+        booking_mode="direct",
+        direct_pool_size=6,
+        read_pool_size=6,
+        auth_mode="trusted-header",
+        trusted_proxies="127.0.0.1",
+        rate_limits="off",
+        token_key=token_key,
+    )
 
 
 @dataclass
@@ -120,12 +135,8 @@ class Company:
 @asynccontextmanager
 async def gathered(database_url: str, client: httpx.AsyncClient) -> AsyncIterator[Company]:
     """People with this database, and this client."""
-    connection = await asyncpg.connect(database_url)
-    try:
-        async with client:
-            yield Company(database_url, connection, client)
-    finally:
-        await connection.close()
+    async with connected(database_url) as connection, client:
+        yield Company(database_url, connection, client)
 
 
 def times(start: datetime, length: timedelta = HOUR) -> dict[str, str]:

@@ -8,42 +8,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.app import Api, create_app
-from engine.accounts.tokens import new_token_key
+from api.app import Api
 from engine.config import Config
-from tests.api.conftest import running
-from tests.people.company import Company, gathered
+from tests.people.company import Company, gathered, trusting
 from tests.processes import Processes, started
 
 ADDRESS = ("127.0.0.1", 50_000)
 BASE = "http://firstcome/api/v1"
 
 
-@pytest.fixture(scope="session")
-def token_key() -> str:
-    """A key that signs access tokens, in PEM: the application asks for one, though nobody logs in here."""
-    return new_token_key()
-
-
 @pytest.fixture
 def config(database_url: str, token_key: str) -> Config:
-    return Config(
-        database_url=database_url,
-        booking_mode="direct",
-        direct_pool_size=6,
-        read_pool_size=6,
-        auth_mode="trusted-header",
-        trusted_proxies="127.0.0.1",
-        rate_limits="off",
-        token_key=token_key,
-    )
-
-
-@pytest.fixture
-async def app(config: Config) -> AsyncIterator[Api]:
-    made = create_app(config)
-    async with running(made):
-        yield made
+    return trusting(database_url, token_key)
 
 
 @pytest.fixture

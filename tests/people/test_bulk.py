@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -118,6 +119,20 @@ async def test_a_window_alone_is_published_and_the_same_key_publishes_it_once(co
     lone = await publish(host, MONDAY + DAY, HOUR, slot_minutes=60)
     assert (await host.get(f"/slots/{lone['slot_id']}")).json()["status"] == "available"
     assert (await host.get(f"/requests/{lone['request_id']}")).status_code == 200
+
+
+async def test_what_is_too_much_is_reckoned_before_it_is_made(company: Company) -> None:
+    host = await company.host()
+    minutes = times(MONDAY, DAY) | {"slot_minutes": 1, "recurrence_rule": "RRULE:FREQ=DAILY;COUNT=1000"}
+    tracemalloc.start()
+    try:
+        refused = await host.post("/slots/bulk", minutes)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert outcome_of(refused) == "too_many_slots"
+    assert "1,440,000 slots" in refused.json()["detail"]
+    assert peak < 10_000_000, "of the slots that there would have been, none was made"
 
 
 async def test_what_cannot_be_published(company: Company) -> None:

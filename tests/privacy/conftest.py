@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
-from api.app import Api, create_app
-from engine.accounts.tokens import new_token_key
+from api.app import Api
 from engine.config import Config
 from tests.accounts.people import Somebody
-from tests.api.conftest import client_of, running
+from tests.application import client_of
 from tests.privacy.traces import ADDRESS, zephyrine
 from tests.processes import Processes, started
-
-
-@pytest.fixture(scope="session")
-def token_key() -> str:
-    return new_token_key()
 
 
 @pytest.fixture
@@ -32,19 +25,6 @@ def config(database_url: str, token_key: str) -> Config:
         direct_pool_size=4,
         read_pool_size=4,
     )
-
-
-@pytest.fixture
-async def app(config: Config) -> AsyncIterator[Api]:
-    made = create_app(config)
-    async with running(made):
-        yield made
-
-
-@pytest.fixture
-async def client(app: Api) -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(app) as made:
-        yield made
 
 
 @pytest.fixture

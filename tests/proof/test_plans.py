@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from engine.commands import Reason
 from engine.export_check import check_export
@@ -14,22 +14,16 @@ from engine.replay.state import NOT_KNOWN
 from tests.batch import model
 from tests.batch import test_series_sizes as mixed
 from tests.batch import test_sizes as singles
+from tests.batch.batches import EVERY_TIME
 from tests.proof.exports import exported
 from tests.schema.rows import Connection
 from tests.series import monday
 
 SENT = {"repeated", "withdrawn", Reason.KEY_REUSED, Reason.STALE_VERSION}
 """What rests on what a caller sent."""
-SINGLES = settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-    derandomize=True,
-)
-SERIES = settings(SINGLES, max_examples=12)
 
 
-@SINGLES
+@settings(EVERY_TIME, max_examples=25)
 @given(plan=singles.phases)
 async def test_every_outcome_of_single_bookings_is_replayed(
     database: Connection, plan: list[list[tuple[int, model.Wish]]]
@@ -40,7 +34,7 @@ async def test_every_outcome_of_single_bookings_is_replayed(
     assert set(await check_all(database, before)) <= SENT
 
 
-@SERIES
+@settings(EVERY_TIME, max_examples=12)
 @given(plan=mixed.phases)
 async def test_outcomes_of_series_are_replayed_as_far_as_the_ledger_tells(
     database: Connection, plan: list[list[tuple[int, mixed.Wish]]]

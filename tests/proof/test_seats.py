@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.chain import LedgerRow, decode_detail, encode_detail
@@ -20,9 +20,10 @@ from engine.proof import Head, instant_text, read_document
 from engine.replay.seats import SEVERAL_SLOTS
 from engine.replay.state import NOT_KNOWN
 from tests.batch import test_seats_sizes as mixed
+from tests.batch.batches import EVERY_TIME
 from tests.clients import hour
 from tests.proof.exports import DECIDED_AT, HOUR, KEY, NINE, Ledger, book, exported, ledger_of, row_of
-from tests.proof.test_plans import SERIES, last_resource
+from tests.proof.test_plans import last_resource
 from tests.schema.rows import Connection
 from tests.seats import Deciding, add_calendar, add_event, add_people, ask, at, publish, reasons
 
@@ -37,7 +38,7 @@ OF_SEVERAL = {SEVERAL_SLOTS, NOT_KNOWN}
 YES = None
 
 
-@SERIES
+@settings(EVERY_TIME, max_examples=12)
 @given(plan=mixed.phases, one_by_one=st.booleans())
 async def test_an_event_is_replayed_whole_and_a_calendar_as_far_as_its_rows_tell(
     database: Connection, plan: list[list[mixed.Wish]], one_by_one: bool

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from redis.asyncio import Redis
 
 from engine.embedded import Valkey
@@ -15,7 +12,7 @@ from engine.intake import Count
 from engine.queue import keys
 from engine.rules.rate import Bucket, Rate
 from tests.clients import add_resources, ask_until_decided, decide_all, drained, hour, open_intake, queued, request
-from tests.processes import Processes, started
+from tests.processes import Processes
 from tests.schema.rows import Connection
 from tests.support import wait_until
 
@@ -27,11 +24,6 @@ TYPE_OF = {
     "string": ("set", "incrby"),
 }
 DAY_S = 86_400
-
-
-@pytest.fixture
-def own_processes(tmp_path: Path, database_url: str, valkey: Valkey) -> Iterator[Processes]:
-    yield from started(tmp_path, database_url=database_url, redis_url=valkey.url)
 
 
 def table() -> dict[str, str]:

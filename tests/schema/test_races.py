@@ -2,44 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
-
 import asyncpg
 import pytest
 
+from tests.connections import held_up
 from tests.schema.rows import Connection, add_resource, book, book_all, hours, set_capacity
-from tests.support import wait_until
-
-
-@pytest.fixture
-async def rival(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def observer(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-async def held_up(
-    writing: Coroutine[Any, Any, object], connection: Connection, observer: Connection
-) -> asyncio.Task[object]:
-    """Start a statement on ``connection`` and return once another transaction holds it up."""
-    task = asyncio.create_task(writing)
-
-    async def waits() -> bool:
-        blockers = await observer.fetchval("SELECT pg_blocking_pids($1)", connection.get_server_pid())
-        return bool(blockers)
-
-    await wait_until(waits)
-    assert not task.done()
-    return task
 
 
 @pytest.mark.parametrize("capacity", [1, 2])

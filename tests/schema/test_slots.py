@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
 from migrations.runner import down, up
+from tests.connections import connected, held_up
 from tests.schema.rows import Connection, Span, add_resource, book, cancel, hours
-from tests.schema.test_races import held_up
 from tests.seats import add_calendar, add_home, add_person, erase_person, row_of
 
 SEAT = """
@@ -26,31 +25,6 @@ CROSS JOIN unnest($2::text[]) AS caller
 WHERE slot.id = ANY ($1::uuid[])
 """
 """For each slot a seat of each caller, in one statement."""
-
-
-@pytest.fixture
-async def rival(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def observer(database_url: str) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def empty_url(database_url: str) -> AsyncIterator[str]:
-    """A database with nothing in it."""
-    name = f"empty_{secrets.token_hex(6)}"
-    connection = await asyncpg.connect(database_url)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield f"{database_url.rpartition('/')[0]}/{name}"
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
 
 
 async def add_slot(connection: Connection, resource: int, during: Span, *, seats: int = 1, claims: bool = True) -> UUID:
@@ -343,8 +317,7 @@ async def test_the_audit_is_append_only_but_for_what_an_erasure_empties(database
 
 async def test_the_migration_goes_back_and_forth_with_data_in_it(empty_url: str) -> None:
     await up(empty_url)
-    connection = await asyncpg.connect(empty_url)
-    try:
+    async with connected(empty_url) as connection:
         await write_data(connection)
         names = await down_to_people(empty_url)
         assert await statuses(connection) == {"plain": ("confirmed", True), "ended": ("cancelled", False)}
@@ -354,8 +327,6 @@ async def test_the_migration_goes_back_and_forth_with_data_in_it(empty_url: str)
         assert await up(empty_url) == names[::-1]
         assert await statuses(connection) == {"plain": ("confirmed", True), "ended": ("cancelled", False)}
         assert await connection.fetchval("SELECT bool_and(kind = 'resource' AND owner IS NULL) FROM resource")
-    finally:
-        await connection.close()
 
 
 async def write_data(connection: Connection) -> None:

@@ -24,6 +24,11 @@ def sources(*suffixes: str) -> list[Path]:
     return [file for part in PRODUCT for file in (ROOT / part).rglob("*") if file.suffix in suffixes]
 
 
+def users_of(pattern: str) -> set[str]:
+    """The modules in which something is named."""
+    return {file.relative_to(ROOT).as_posix() for file in sources(".py") if re.search(pattern, file.read_text())}
+
+
 @pytest.mark.parametrize(
     ("statement", "writers"),
     [
@@ -44,33 +49,21 @@ def test_few_statements_write_the_tables_of_record(statement: str, writers: set[
 
 
 def test_only_the_batch_uses_the_statements_that_write() -> None:
-    callers = {
-        file.relative_to(ROOT).as_posix()
-        for file in sources(".py")
-        if re.search(r'sql\("(write_decisions|end_bookings)"\)', file.read_text())
-    }
-    assert callers == {"engine/store/decisions.py"}
-    users = {
-        file.relative_to(ROOT).as_posix()
-        for file in sources(".py")
-        if re.search(r"\bstore\.write\(|decisions import .*\bwrite\b", file.read_text())
-    }
-    assert users == {"engine/batch.py"}
+    assert users_of(r'sql\("(write_decisions|end_bookings)"\)') == {"engine/store/decisions.py"}
+    assert users_of(r"\bstore\.write\(|decisions import .*\bwrite\b") == {"engine/batch.py"}
 
 
 def test_only_a_decision_and_the_job_that_extends_series_write_occurrences() -> None:
-    users = {
-        file.relative_to(ROOT).as_posix()
-        for file in sources(".py")
-        if re.search(r"\b(insert_occurrences|write_series)\(", file.read_text())
+    assert users_of(r"\b(insert_occurrences|write_series)\(") == {
+        "engine/store/series.py",
+        "engine/store/decisions.py",
+        "engine/extension.py",
     }
-    assert users == {"engine/store/series.py", "engine/store/decisions.py", "engine/extension.py"}
 
 
 def test_only_a_decision_and_the_job_that_publishes_slots_write_slots() -> None:
     writing = r"\b(insert_slots|insert_slot_rule|end_slots|end_slot_rules|change_events|advance_slot_rule)\("
-    users = {file.relative_to(ROOT).as_posix() for file in sources(".py") if re.search(writing, file.read_text())}
-    assert users == {
+    assert users_of(writing) == {
         *("engine/store/slots.py", "engine/store/offers.py"),  # where they are
         *("engine/store/decisions.py", "engine/publishing.py"),
     }
@@ -78,11 +71,7 @@ def test_only_a_decision_and_the_job_that_publishes_slots_write_slots() -> None:
 
 def test_people_are_locked_by_a_decision_after_its_resources_or_alone() -> None:
     """Who held a person's row and then waited for a resource's would wait for a decision that waits for them."""
-    users = {
-        file.relative_to(ROOT).as_posix()
-        for file in sources(".py")
-        if re.search(r"\b(lock_people|load_accounts)\(", file.read_text())
-    }
+    users = users_of(r"\b(lock_people|load_accounts)\(")
     # A person who makes an API key is locked, and nothing else is.
     assert users == {"engine/store/slots.py", "engine/people.py", "engine/store/people.py"}
     locking = {

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-import asyncpg
 import pytest
 
 from engine.embedded import Stack
-from tests.conftest import execute
+from tests.conftest import copied, execute
+from tests.connections import connected
 from tests.verify.history import Connection, History
 from tests.verify.series_history import write_series_history
 from tests.verify.slot_history import write_slot_history
@@ -26,24 +25,17 @@ def write_once(stack: Stack, template: str, name: str, writing: Callable[[Connec
 
     async def write() -> History:
         await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-        connection = await asyncpg.connect(stack.primary.database_url(name))
-        try:
+        async with connected(stack.primary.database_url(name)) as connection:
             return await writing(connection)
-        finally:
-            await connection.close()
 
     return asyncio.run(write())
 
 
 @asynccontextmanager
-async def copied(stack: Stack, written: History, template: str) -> AsyncIterator[History]:
+async def retold(stack: Stack, written: History, template: str) -> AsyncIterator[History]:
     """A history in a database of the test's own."""
-    name = f"test_{secrets.token_hex(6)}"
-    await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {template}")
-    connection = await asyncpg.connect(stack.primary.database_url(name))
-    yield replace(written, connection=connection)
-    await connection.close()
-    await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    async with copied(stack.database_url, template) as url, connected(url) as connection:
+        yield replace(written, connection=connection)
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +53,12 @@ def slots_written(stack: Stack, template: str) -> History:
 @pytest.fixture
 async def story(stack: Stack, written: History) -> AsyncIterator[History]:
     """The history of series in a database of the test's own."""
-    async with copied(stack, written, STORY) as history:
+    async with retold(stack, written, STORY) as history:
         yield history
 
 
 @pytest.fixture
 async def slot_story(stack: Stack, slots_written: History) -> AsyncIterator[History]:
     """The history of slots in a database of the test's own."""
-    async with copied(stack, slots_written, SLOT_STORY) as history:
+    async with retold(stack, slots_written, SLOT_STORY) as history:
         yield history

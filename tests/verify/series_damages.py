@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from engine.verify import CHAIN, FAR, OCCURRENCES
-from tests.verify.damages import Damage, Named, course, room
+from tests.verify.damages import PLANTED, Damage, Named, course, room
 
 
 def rule(tickets: tuple[int, ...], *bookings: str) -> Named:
     """A finding about what the rules of the room's series give."""
     return room(OCCURRENCES, tickets, *bookings)
 
-
-PLANTED = "'00000000-0000-7000-8000-000000000001'"
 
 SERIES_DAMAGES = (
     Damage(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.verify import CHAIN
-from tests.verify.damages import Damage, Named, course, room
+from tests.verify.damages import PLANTED, Damage, Named, course, room
 
 
 def slot(tickets: tuple[int, ...], name: str) -> Named:
@@ -11,7 +11,6 @@ def slot(tickets: tuple[int, ...], name: str) -> Named:
     return room("slots", tickets, name)
 
 
-PLANTED = "'00000000-0000-7000-8000-000000000001'"
 COPY = (
     "INSERT INTO booking"
     " (id, resource, exclusive, during, places, status, caller, ticket, request_id, created_at, slot)"

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from redis.asyncio import Redis
 
 from engine.queue import jobs
-from tests.processes import Processes, started
+from tests.processes import Processes
 from tests.support import wait_until
 
 LEFT = b"left-by-a-dead-worker"
-
-
-@pytest.fixture
-def processes(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Processes]:
-    yield from started(tmp_path, database_url=database_url, redis_url=redis_url)
 
 
 async def test_a_job_of_which_only_the_name_is_left_is_forgotten_without_a_word(
