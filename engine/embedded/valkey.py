@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.embedded.appendonly import cut_zeros_off
 from engine.embedded.server import Process, free_port, tail
 from engine.errors import StartupRefused
 
@@ -24,6 +25,8 @@ SETTINGS = {
     "daemonize": "no",
 }
 SETTINGS_FILE = "firstcome.conf"
+CUT_BY_ITSELF = "the truncated file is not the last file"
+"""What a server says that has mended a file which ends in the middle of a command, and ends; see ``appendonly``."""
 
 
 class Valkey:
@@ -72,11 +75,12 @@ class Valkey:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/{number}"
 
     def start(self) -> None:
-        """Start, and return when commands are answered.
+        """Start, and return when commands are answered. What a power cut has left is mended.
 
         Raises StartupRefused with the server's own words.
         """
         self.data.mkdir(mode=0o700, exist_ok=True)
+        cut_zeros_off(self.data)
         for _ in range(3):
             said_before = self.process.log.stat().st_size if self.process.log.exists() else 0
             self.process.spawn([self.program, self._write_settings()], ending=ENDING)
@@ -84,9 +88,10 @@ class Valkey:
                 self._bound = True
                 return
             said = tail(self.process.log, said_before)
-            if "bind" not in said.lower() or self._bound:
+            if "bind" in said.lower() and not self._bound:
+                self.port = free_port()
+            elif CUT_BY_ITSELF not in said:
                 break
-            self.port = free_port()
         words = said.strip().splitlines()[-1] if said.strip() else "no word"
         raise StartupRefused(f"{self.process.name} did not start: {words} (see {self.process.log}).")
 

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from engine.commands import Outcome, Request
+from engine.commands import Outcome, Request, Status
 from engine.queue.intake import QueuedIntake
 from engine.verify import Report
 from tests.clients import ask_until_decided, clean, hour, request
 from tests.schema.rows import Connection
 from tests.support import wait_until
 
+KILLS = int(os.environ.get("KILLS", "0"))
+"""How often a server or a worker is killed in a test; 0: as often as every run has time for."""
+HOURS = 10_000
+"""So many that a long run still books at its end."""
+
+logger = logging.getLogger(__name__)
+
 
 @dataclass
 class Load:
     """So many callers at a time, each with a new request as soon as the last one is answered.
 
+    hours  how many there are to ask for: where they are all taken everything is refused.
     spans  of every request, by the monotonic clock: when it was brought, and when it was answered.
     """
 
     intake: QueuedIntake
     resources: Sequence[int]
     callers: int = 20
+    hours: int = 97
     keyed: bool = False
     answers: list[tuple[Request, Outcome]] = field(default_factory=list)
     spans: list[tuple[float, float]] = field(default_factory=list)
@@ -44,6 +56,11 @@ class Load:
     @property
     def answered(self) -> int:
         return len(self.answers)
+
+    @property
+    def booked(self) -> int:
+        """How many of the answers are bookings."""
+        return sum(outcome.status is Status.CONFIRMED for _, outcome in self.answers)
 
     async def more(self, count: int, within_s: float = 60) -> None:
         """Wait until so many more were answered."""
@@ -66,11 +83,18 @@ class Load:
         while not self._stopping:
             asked += 1
             resource = self.resources[(caller + asked) % len(self.resources)]
-            wanted = request(resource, hour(asked % 97), key=f"{caller}-{asked}" if self.keyed else None)
+            wanted = request(resource, hour(asked % self.hours), key=f"{caller}-{asked}" if self.keyed else None)
             brought = time.monotonic()
             outcome = await ask_until_decided(self.intake, wanted)
             self.answers.append((wanted, outcome))
             self.spans.append((brought, time.monotonic()))
+
+
+def tell(what: str, spans: Sequence[float]) -> None:
+    """Log what was measured, in seconds: the nearest of the spans to each share of them."""
+    ordered = sorted(spans)
+    p50, p99 = (ordered[math.ceil(share * len(ordered)) - 1] for share in (0.50, 0.99))
+    logger.info("%s: %d measured, p50 %.2f s, p99 %.2f s", what, len(ordered), p50, p99)
 
 
 async def check(load: Load, connection: Connection, database_url: str) -> Report:
@@ -84,4 +108,5 @@ async def check(load: Load, connection: Connection, database_url: str) -> Report
         assert by_request[outcome.request_id] == [(wanted.resource, outcome.ticket, outcome.status.value)]
         assert outcome.status.value != "failed", "an innocent command was given up"
     assert await connection.fetchval("SELECT count(*) FROM dead_letter") == 0
+    logger.info("%d answers, of them %d bookings: none was lost", load.answered, load.booked)
     return await clean(database_url)

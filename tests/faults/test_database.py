@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from engine.embedded import Stack
 from tests.clients import add_resources, drained, open_intake
-from tests.faults.load import Load, check
+from tests.faults.load import HOURS, KILLS, Load, check, tell
 from tests.faults.matrix import Recoveries
 from tests.processes import Processes
 
@@ -29,10 +29,10 @@ async def test_postgresql_restarts_and_crashes_in_the_middle_of_load_and_nothing
         open_intake(own_stack.redis_url, own_stack.database_url) as intake,
         Redis.from_url(own_stack.redis_url) as redis,
     ):
-        load = Load(intake, rooms)
+        load = Load(intake, rooms, hours=HOURS)
         load.start()
         back: list[float] = []
-        for crash in (False, True, True):
+        for crash in (False, *[True] * (KILLS or 2)):
             await load.more(ENOUGH)
             await asyncio.to_thread(own_stack.primary.kill if crash else own_stack.primary.stop)
             await asyncio.to_thread(own_stack.primary.start)
@@ -40,8 +40,10 @@ async def test_postgresql_restarts_and_crashes_in_the_middle_of_load_and_nothing
         await load.more(ENOUGH)
         await load.stop()
         await drained(redis, rooms)
-    for since in back:
-        recoveries.note(KILLED, load.held_up_s(since))
+    spans = [load.held_up_s(since) for since in back]
+    tell(KILLED, spans)
+    for span in spans:
+        recoveries.note(KILLED, span)
     connection = await asyncpg.connect(own_stack.database_url)
     try:
         report = await check(load, connection, own_stack.database_url)

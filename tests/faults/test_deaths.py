@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from uuid import uuid4
 
 import httpx
@@ -13,45 +14,79 @@ from redis.asyncio import Redis
 
 from tests.clients import add_resources, clean, drained, open_intake
 from tests.faults.http import ask_until_answered, book, booking
-from tests.faults.load import Load, check
+from tests.faults.load import HOURS, KILLS, Load, check, tell
 from tests.faults.matrix import Recoveries
-from tests.processes import Api, Processes, Supervisor
+from tests.processes import Api, Processes, Supervisor, Worker
 from tests.schema.rows import Connection
 from tests.support import wait_until
 
-ROUNDS = 3
+ROUNDS = KILLS or 3
 DEAD = "a worker dies, at any step (W1 to W10)"
 COMMITTED = "a worker dies after its commit (W7 to W10)"
 ENQUEUED = "an API process dies after it has enqueued (A3 to A7)"
 
 
+async def caught(worker: Worker, redis: Redis, rooms: Sequence[int]) -> bool:
+    """Freeze a worker while it holds the queue of a room. Returns whether it does; else it goes on."""
+    worker.freeze()
+    await wait_until(lambda: worker.frozen)
+    owners = [await redis.hget(f"fc:state:{room}", "owner") for room in rooms]  # type: ignore[misc]
+    if any(owner is not None and owner.decode().startswith(worker.name) for owner in owners):
+        return True
+    worker.resume()
+    return False
+
+
+async def kill_one(supervisor: Supervisor, place: int, redis: Redis, rooms: Sequence[int]) -> float:
+    """Kill a worker that holds a queue, and wait until another has its place. Returns when, by the monotonic clock.
+
+    Until then whoever looks at that place finds the dead one, which Redis takes for alive as long as its lease lasts.
+    """
+    worker = supervisor.workers[place]
+    await wait_until(lambda: caught(worker, redis, rooms))
+    worker.kill()
+    at = time.monotonic()
+    await wait_until(lambda: worker is not supervisor.workers[place])
+    return at
+
+
+@pytest.mark.parametrize("buried", [True, False] if KILLS else [True])
 async def test_workers_are_killed_in_the_middle_of_load(
-    processes: Processes, database: Connection, database_url: str, redis_url: str, recoveries: Recoveries
+    processes: Processes,
+    database: Connection,
+    *,
+    database_url: str,
+    redis_url: str,
+    recoveries: Recoveries,
+    buried: bool,
 ) -> None:
+    """Where nobody sees their deaths, their leases end."""
     rooms = await add_resources(database, 5)
     killed: list[float] = []
     async with (
-        Supervisor(processes) as supervisor,
+        Supervisor(processes, buries=buried) as supervisor,
         open_intake(redis_url, database_url) as intake,
         Redis.from_url(redis_url) as redis,
     ):
         await supervisor.start(2)
-        load = Load(intake, rooms)
+        load = Load(intake, rooms, hours=HOURS)
         load.start()
         for round_ in range(ROUNDS):
             for worker in supervisor.workers:
                 await worker.begins(redis_url)  # one that dies leaves its work to another, if there is one
             before = load.answered
             await wait_until(lambda before=before: load.answered > before + 150)  # type: ignore[misc]
-            supervisor.workers[round_ % 2].process.kill()
-            killed.append(time.monotonic())
+            killed.append(await kill_one(supervisor, round_ % 2, redis, rooms))
         before = load.answered
         await wait_until(lambda: load.answered > before + 300, 30)
         await load.stop()
         await drained(redis, rooms)
     assert supervisor.restarts >= ROUNDS
-    for since in killed:
-        recoveries.note(DEAD, load.held_up_s(since), "at random")
+    case = "at random, buried" if buried else "at random, leases end"
+    spans = [load.held_up_s(since) for since in killed]
+    tell(f"a worker is killed {case}", spans)
+    for span in spans:
+        recoveries.note(DEAD, span, case)
     report = await check(load, database, database_url)
     assert report.jumps == [], "a dead worker costs no ticket"
 

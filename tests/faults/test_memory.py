@@ -22,7 +22,7 @@ from tests.clients import (
     request,
     waiting_tickets,
 )
-from tests.faults.load import Load, check
+from tests.faults.load import HOURS, KILLS, Load, check, tell
 from tests.faults.matrix import Recoveries
 from tests.faults.memory import copy_memory, lose, put_back
 from tests.processes import Processes
@@ -113,18 +113,20 @@ async def test_redis_crashes_in_the_middle_of_load_and_remembers(
     rooms = await add_resources(database, 5)
     await asyncio.gather(own_processes.worker(), own_processes.worker())
     async with open_intake(valkey.url, database_url) as intake, Redis.from_url(valkey.url) as redis:
-        load = Load(intake, rooms)
+        load = Load(intake, rooms, hours=HOURS)
         load.start()
         back: list[float] = []
-        for _ in range(2):
+        for _ in range(KILLS or 2):
             await load.more(ENOUGH)
             await kill_it(valkey)
             back.append(time.monotonic())
         await load.more(ENOUGH)
         await load.stop()
         await drained(redis, rooms)
-    for since in back:
-        recoveries.note(REMEMBERS, load.held_up_s(since))
+    spans = [load.held_up_s(since) for since in back]
+    tell(REMEMBERS, spans)
+    for span in spans:
+        recoveries.note(REMEMBERS, span)
     await check(load, database, database_url)
 
 
