@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ import uvloop
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.worker import Worker, func
 from redis.asyncio import Redis
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError
 
 from engine import failpoints
 from engine.clock_jobs import start_clock_jobs
@@ -26,7 +26,7 @@ from engine.collector import settle_collector
 from engine.config import Config
 from engine.opening import check_installation
 from engine.queue import jobs, scripts
-from engine.queue.client import open_client
+from engine.queue.client import TROUBLE, open_client
 from engine.queue.keys import WAKE_WORKERS
 from engine.store.pools import DECIDING, Pool, open_pool
 from engine.tasks import end_tasks
@@ -46,7 +46,8 @@ NAME_DIGITS = 12
 LOOK_EVERY_S = 0.5
 BACK_OFF_S = 0.1
 HEALTH_EVERY_S = 3
-TROUBLE = (RedisError, OSError, TimeoutError)
+CLOCK_POOL_SIZE = 2
+"""Connections on which a worker's clock jobs work, beside those of its turns."""
 SESSION = {
     # A frozen or cut-off worker must not hold locks: the server ends its transaction.
     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
@@ -192,22 +193,23 @@ async def run_worker(config: Config, *, name: str) -> None:
     """
     failpoints.arm(config.failpoints)
     assert config.redis_url is not None
-    pool = await open_pool(
-        config.database_url, size=config.turns_per_worker + 1, name="firstcome worker", settings=SESSION
-    )
-    try:
-        await check_installation(config, pool)
-        await _work(config, config.redis_url, pool, name=name)
-    finally:
-        await pool.close()
+    async with AsyncExitStack() as stack:
+        pools = []
+        # Turns must not stand in line behind a clock job, whose statements may take a minute.
+        for size, role in ((config.turns_per_worker + 1, "worker"), (CLOCK_POOL_SIZE, "clock")):
+            pool = await open_pool(config.database_url, size=size, name=f"firstcome {role}", settings=SESSION)
+            stack.push_async_callback(pool.close)
+            pools.append(pool)
+        await check_installation(config, pools[0])
+        await _work(config, config.redis_url, *pools, name=name)
 
 
-async def _work(config: Config, redis_url: str, pool: Pool, *, name: str) -> None:
+async def _work(config: Config, redis_url: str, pool: Pool, clock_pool: Pool, *, name: str) -> None:
     redis = open_client(redis_url)
     blocking = open_client(redis_url, timeout_s=BLOCKED_WITHIN_S)
     worker = TurnWorker(config, redis, blocking, pool, name=name)
     _stop_on_signals(worker)
-    clock_jobs = start_clock_jobs(pool, idempotency_hours=config.idempotency_hours)
+    clock_jobs = start_clock_jobs(clock_pool, idempotency_hours=config.idempotency_hours)
     settle_collector()
     logger.info("worker begins", extra={"worker": worker.name})
     try:

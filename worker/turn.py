@@ -23,12 +23,12 @@ from contextlib import asynccontextmanager, suppress
 from uuid import UUID, uuid4
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from engine import failpoints
 from engine.batch import Answers, Decisions, Forced, decide_batch
 from engine.commands import Entry, Outcome
 from engine.queue import scripts
+from engine.queue.client import TROUBLE
 from engine.queue.entries import NewerFormatError, decode_entry, encode_replies
 from engine.queue.keys import WAKE_TURNS, reply_channel
 from engine.store.pools import Connection, Pool, PooledConnection
@@ -45,7 +45,6 @@ LOCKED_AGAIN_S = 0.01
 """When a resource whose row was locked goes back to ready."""
 CONNECT_WITHIN_S = 5.0
 PROVE_AGAIN_S = 0.1
-TROUBLE = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
 

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import logging
 
-from redis.exceptions import RedisError
-
 from engine.queue import scripts
-from engine.queue.client import open_client
-
-TROUBLE = (RedisError, OSError, TimeoutError)
+from engine.queue.client import TROUBLE, open_client
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ import asyncio
 import logging
 
 from redis.asyncio import Redis
-from redis.exceptions import BusyLoadingError, RedisError
+from redis.exceptions import BusyLoadingError
 
 from engine.errors import StartupRefused
-from engine.queue.client import open_client
+from engine.queue.client import TROUBLE, open_client
 from engine.queue.flushing import ALWAYS, EVERYSEC, UNKNOWN, ask_server, is_honest
 
 OLDEST = (7, 0)
@@ -29,7 +29,7 @@ async def check_redis(url: str) -> None:
     try:
         await _once_loaded(client)
         await _check(client)
-    except RedisError as error:
+    except TROUBLE as error:
         raise StartupRefused(f"Redis at REDIS_URL cannot be asked: {str(error).rstrip('.')}.") from error
     finally:
         await client.aclose()

@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError
 
 from engine import failpoints
 from engine.commands import Outcome, Queued, Request
@@ -29,7 +29,7 @@ from engine.config import Config
 from engine.errors import EngineError, OverRate, QueueFull, StorageFull, TooManyWaiting, Unavailable
 from engine.intake import Count
 from engine.queue import scripts
-from engine.queue.client import open_client
+from engine.queue.client import TROUBLE, open_client
 from engine.queue.entries import decode_replies, encode_body, field_of
 from engine.queue.flushing import ask_server
 from engine.queue.jobs import enqueue_turn, open_jobs
@@ -57,7 +57,6 @@ NUMBER_AGAIN_S = 0.01
 BACK_OFF_S = 0.05
 SILENCE_S = 3.0
 """A reply channel that does not answer a ping for this long is opened anew."""
-TROUBLE = (RedisError, OSError, TimeoutError)
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,8 @@ import math
 import time
 from collections.abc import Sequence
 
-from redis.exceptions import RedisError
-
 from engine.queue import scripts
-from engine.queue.client import open_client
+from engine.queue.client import TROUBLE, open_client
 from engine.rules.rate import SECOND_US, Bucket, Verdict, debt_after, level_of
 
 ANSWER_WITHIN_S = 0.25
@@ -109,7 +107,7 @@ class RateLimiter:
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     return await scripts.limit(self._redis, calls)
-            except (RedisError, OSError, TimeoutError) as error:
+            except TROUBLE as error:
                 self._ask_from = time.monotonic() + AWAY_S
                 logger.warning("this process counts calls for itself", extra={"error": repr(error), "for_s": AWAY_S})
         return [self._take_here(buckets) for buckets in calls]

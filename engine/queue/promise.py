@@ -11,11 +11,9 @@ import logging
 from functools import partial
 from uuid import UUID
 
-from redis.exceptions import RedisError
-
 from engine.errors import EngineError, NotPromised, Unavailable
 from engine.queue import scripts
-from engine.queue.client import open_client
+from engine.queue.client import TROUBLE, open_client
 from engine.queue.flushing import ON_DISK_WITHIN_MS, Flusher, Server
 from engine.tasks import end_tasks
 
@@ -62,7 +60,7 @@ class Promiser:
                 await flusher.flush(partial(scripts.address, self._redis, commands))
             except NotPromised as trouble:
                 error = trouble
-            except (RedisError, OSError, TimeoutError) as trouble:
+            except TROUBLE as trouble:
                 logger.warning("a promise could not be made", extra={"error": repr(trouble)})
                 error = NotPromised("the queue cannot be asked; send the request again")
             self._settle([future for _, future in batch], error)
