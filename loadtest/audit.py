@@ -2,7 +2,7 @@
 
 It takes nothing from the schema's word or from the engine's rules: order, outcomes and bookings are reckoned out anew
 (``loadtest.model``). What the database alone shows, the chain of hashes among it, is ``firstcome verify``'s.
-All is read in one snapshot. A million requests take less than ten seconds: it sorts, looks up, and sweeps once.
+All is read in one snapshot. It sorts, looks up, and sweeps once: docs/benchmarks.md says how long a million take.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from uuid import UUID
 import asyncpg
 
 from engine.errors import StartupRefused
+from engine.tasks import end_tasks
 from loadtest.answers import Walk, by_resource, check_keys, check_reads, check_real_time_order
 from loadtest.findings import Findings, Report
 from loadtest.model import Row
@@ -59,8 +60,8 @@ TWICE = """
 """
 CONTENT = """
     SELECT
-        (SELECT count(*)::text || ':' || coalesce(sum(hashtextextended(ledger::text, 0)), 0) FROM ledger) AS ledger,
-        (SELECT count(*)::text || ':' || coalesce(sum(hashtextextended(booking::text, 0)), 0) FROM booking) AS booking
+        (SELECT count(*)::text || ':' || coalesce(sum(hash_record_extended(ledger, 0)), 0) FROM ledger) AS ledger,
+        (SELECT count(*)::text || ':' || coalesce(sum(hash_record_extended(booking, 0)), 0) FROM booking) AS booking
 """
 """What two copies of a table have in common: the number of rows, and the sum of their hashes."""
 WRITTEN = "SELECT pg_current_wal_lsn()::text"
@@ -98,10 +99,8 @@ async def audit(
         grouped = by_resource(entries)
         for each in grouped.values():
             check_real_time_order(each, findings)
-        async with _connected(database_url) as connection:
+        async with _connected(database_url) as connection, _comparing(database_url, replica_url, findings):
             tickets = await _check_rows(connection, grouped, findings, whole=head.whole)
-            if replica_url is not None:
-                await _check_replica(connection, replica_url, findings)
     _note_alarms(alarms, findings)
     checks = findings.checks()
     return Report(
@@ -249,27 +248,45 @@ async def _groups(connection: Connection, statement: str) -> AsyncIterator[tuple
             before = number
 
 
-async def _check_replica(connection: Connection, replica_url: str, findings: Findings) -> None:
+@asynccontextmanager
+async def _comparing(database_url: str, replica_url: str | None, findings: Findings) -> AsyncIterator[None]:
+    """Compare the replica with the primary, if there is one: both reckon while the rows are walked through here."""
+    if replica_url is None:
+        yield
+        return
+    comparing = asyncio.create_task(_check_replica(database_url, replica_url, findings))
+    try:
+        yield
+        await comparing
+    finally:
+        await end_tasks([comparing])
+
+
+async def _check_replica(database_url: str, replica_url: str, findings: Findings) -> None:
     """Compare the replica, once it has what the primary had, with the primary.
 
     That says something only while nothing is written: where they differ and something was, it is noted.
     """
-    written = await connection.fetchval(WRITTEN)
-    async with _connected(replica_url) as replica:
+    async with _connected(database_url) as connection, _connected(replica_url) as replica:
+        written = await connection.fetchval(WRITTEN)
         deadline = time.monotonic() + REPLICA_WITHIN_S
         while not await replica.fetchval(REPLAYED, written):
             if time.monotonic() > deadline:
                 findings.broken("replica", "", f"it has not caught up within {REPLICA_WITHIN_S:.0f} s")
                 return
             await asyncio.sleep(REPLICA_POLL_S)
-        here, there = [dict(await one.fetchrow(CONTENT) or {}) for one in (connection, replica)]
-    findings.looked_at("replica", sum(int(content.partition(":")[0]) for content in here.values()))
-    differing = [table for table, content in here.items() if there[table] != content]
-    if differing and await connection.fetchval(WRITTEN) != written:
-        findings.notes.append("the replica could not be compared with the primary, as it is being written to")
-        return
+        here, there = await asyncio.gather(*(_content(server) for server in (connection, replica)))
+        findings.looked_at("replica", sum(int(content.partition(":")[0]) for content in here.values()))
+        differing = [table for table, content in here.items() if there[table] != content]
+        if differing and await connection.fetchval(WRITTEN) != written:
+            findings.notes.append("the replica could not be compared with the primary, as it is being written to")
+            return
     for table in differing:
         findings.broken("replica", "", f"its table {table} differs from the primary's")
+
+
+async def _content(connection: Connection) -> dict[str, str]:
+    return dict(await connection.fetchrow(CONTENT) or {})
 
 
 def _note_alarms(alarms: Sequence[str] | None, findings: Findings) -> None:
