@@ -13,8 +13,10 @@ from api.decode import BadRequest
 from api.fields import Fault
 from api.http import Answer, Call, segment, unchanged_answer
 from api.parts import parts_of
+from api.problems import Problem
+from engine.commands import UNDATED
 from engine.errors import NotFound
-from engine.store.calendars import find_for_calendar
+from engine.store.calendars import CalendarBooking, find_for_calendar
 from engine.store.pools import READ_TIMEOUT_S
 from engine.store.reading import ask
 
@@ -51,6 +53,8 @@ async def show_calendar(call: Call, booking_id: UUID) -> Answer:
     )
     if found is None:
         raise NotFound("booking", str(booking_id))
+    if isinstance(found, CalendarBooking) and (found.start_time, found.end_time) == UNDATED:
+        raise Problem("no_date", "The event has no date yet, so there is nothing to put into a calendar.")
     text = await asyncio.to_thread(calendar_text, found)  # a series of many years takes a while
     tag = f'"{blake2b(text, digest_size=12).hexdigest()}"'
     headers = [(b"etag", tag.encode()), (b"cache-control", b"no-cache")]

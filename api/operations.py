@@ -270,7 +270,7 @@ READ_CALENDAR = Operation(
         200: Success("The booking as a calendar (RFC 5545).", example=CALENDAR, media_type="text/calendar"),
         304: UNCHANGED,
     },
-    problems=("invalid_request", "booking_unknown", "unavailable"),
+    problems=("invalid_request", "booking_unknown", "no_date", "unavailable"),
 )
 REMOVE_BOOKING = Operation(
     scope=Scope.WRITE_BOOKINGS,

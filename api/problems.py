@@ -88,6 +88,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     RuleFault.RRULE_TOO_LONG: (422, "The series is too long"),
     RuleFault.UNSUPPORTED_RSCALE: (422, "The rule counts in another calendar"),
     RuleFault.NO_OCCURRENCES: (422, "The series has no occurrences"),
+    "no_date": (404, "The booking has no date"),
     "not_recurring": (404, "The booking is not recurring"),
     "not_reschedulable": (409, "The booking cannot be moved this way"),
     # and what was decided about series and their occurrences

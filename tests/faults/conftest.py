@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.embedded import Stack, Valkey
+from engine.embedded import Stack
 from tests.faults.matrix import Recoveries
 from tests.processes import Processes, started
 
@@ -30,18 +30,6 @@ def recoveries(request: pytest.FixtureRequest) -> Recoveries:
 
 
 @pytest.fixture
-def processes(tmp_path: Path, database_url: str, redis_url: str) -> Iterator[Processes]:
-    """Workers and API processes on the run's servers, ended at the test's end."""
-    yield from started(tmp_path, database_url=database_url, redis_url=redis_url)
-
-
-@pytest.fixture
-def own_processes(tmp_path: Path, database_url: str, valkey: Valkey) -> Iterator[Processes]:
-    """The same on the test's own Redis."""
-    yield from started(tmp_path, database_url=database_url, redis_url=valkey.url)
-
-
-@pytest.fixture
 def stack_processes(tmp_path: Path, own_stack: Stack) -> Iterator[Processes]:
-    """The same on servers that are all the test's own."""
+    """Workers and API processes on servers that are all the test's own."""
     yield from started(tmp_path, database_url=own_stack.database_url, redis_url=own_stack.redis_url)

@@ -158,3 +158,11 @@ async def test_a_seat_for_somebody_else_takes_an_operator(company: Company) -> N
     noted = await company.connection.fetch("SELECT action, subject FROM audit WHERE actor = $1", str(operator.id))
     assert ("booking.create", str(guest.id)) in {tuple(row) for row in noted}
     await company.audit()
+
+
+async def test_a_seat_of_an_event_without_a_date_is_no_entry_of_a_calendar(company: Company) -> None:
+    host, guest = await company.host(), await company.person()
+    undated = await guest.booked(event_id=await host.make_event(1))
+    dated = await guest.booked(event_id=await host.make_event(1, MONDAY))
+    assert outcome_of(await guest.get(f"/bookings/{undated}.ics")) == "no_date"
+    assert f"DTSTART:{MONDAY:%Y%m%dT%H%M%SZ}" in (await guest.get(f"/bookings/{dated}.ics")).text
