@@ -18,7 +18,6 @@ from api.account_operations import MAKE_API_KEY, SIGN_UP
 from api.app import CONTROLLERS, ROOT
 from api.docs import DocumentationController
 from api.openapi import Operation
-from api.operations import READ_CALENDAR
 from api.problems import PROBLEMS
 from tests.accounts.people import Somebody, operator
 
@@ -84,7 +83,7 @@ async def test_every_reference_leads_somewhere(client: httpx.AsyncClient) -> Non
 
 
 def test_every_problem_is_one_that_some_operation_has() -> None:
-    described = (*DESCRIBED.values(), READ_CALENDAR)  # which is no route of its own
+    described = (*DESCRIBED.values(), operations.READ_CALENDAR)  # which is no route of its own
     mentioned = {str(code) for operation in described for code in operation.codes()}
     assert set(map(str, PROBLEMS)) - mentioned == {"not_found", "method_not_allowed"}
 
