@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -40,6 +41,7 @@ from api.views import (
     slot_bodies,
 )
 from engine.commands import Book, BookSeat, Command, Outcome, Reason, Status
+from engine.errors import EngineError
 from engine.store import bookings, ledger, offers, resources
 from engine.store.bookings import Booking, SeriesBooking
 from engine.store.offers import Offering
@@ -51,6 +53,8 @@ OF_OFFERS = frozenset({"publish_slots", "cancel_slot", "cancel_slot_rule", "book
 """Kinds of commands about slots and events."""
 FOR_ONE_TIME = frozenset({"book", "reschedule"})
 """Kinds of commands that wish for one time, and not for that of an occurrence."""
+ADVICE_WITHIN_S = 0.25
+"""How long a refusal waits for what is only advice, and before that for a connection."""
 
 
 @dataclass(slots=True)
@@ -283,11 +287,13 @@ async def _no_seat(parts: Parts, outcome: Outcome, reason: Reason, asked: Asked 
 async def _limited(parts: Parts, outcome: Outcome, reason: Reason, asked: Asked | None) -> Problem:
     """Which limit, what was counted, and when one more would pass, which is advice: as things are now."""
     person = None if asked is None else asked.holder
-    resets_at = await ask(
-        parts.primary,
-        lambda connection: ledger.limit_resets_at(connection, outcome.resource, outcome.ticket, person),
-        within_s=READ_TIMEOUT_S,
-    )
+    resets_at = None
+    with suppress(EngineError):
+        resets_at = await ask(
+            parts.primary,
+            lambda connection: ledger.limit_resets_at(connection, outcome.resource, outcome.ticket, person),
+            within_s=ADVICE_WITHIN_S,
+        )
     return Problem(
         reason,
         rule=reason.value,

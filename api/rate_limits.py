@@ -3,7 +3,9 @@
 Every operation says what it is (``Operation.counted``): a read, a change, or an attempt to log in. Each counts for
 the person and for the address it comes from; one that finds no room in either counts in neither, and is answered
 429. A command counts in the very step that gives it its ticket, so it costs no further call of Redis, and what gets
-no ticket (an answer from the ledger, an unknown booking) does not count. Everything else counts before its handler.
+no ticket (an answer from the ledger, an unknown booking) does not count. Everything else counts before its handler,
+a publication of many slots among it, as it costs most before there is a ticket; what is noted in the audit counts
+before it is noted.
 In direct mode there is no such step: commands count before their handlers, too, and each process counts for itself.
 """
 

@@ -82,9 +82,11 @@ class RequestController(Controller):
         caller = caller_of(request)
         intake = parts_of(request).intake
         found = await intake.withdraw(request_id, caller=caller.name)
-        if found is None and caller.operates and await intake.find(request_id, caller=None) is not None:
-            await note(request, act_of(request, Action.WITHDRAW_FOR_ANOTHER, str(request_id)))
-            found = await intake.withdraw(request_id, caller=None)
+        if found is None and caller.operates:
+            found = await intake.find(request_id, caller=None)
+            if isinstance(found, Queued):
+                await note(request, act_of(request, Action.WITHDRAW_FOR_ANOTHER, str(request_id)))
+                found = await intake.withdraw(request_id, caller=None)
         if found is None:
             raise NotFound("request", str(request_id))
         return queued_answer(found) if isinstance(found, Queued) else decided_answer(found)

@@ -14,6 +14,9 @@ from engine import extension, folding, forget_keys, forget_sessions, publishing
 from engine.store.pools import Pool
 from engine.tasks import repeat
 
+POOL_SIZE = 5
+"""Connections that the jobs work on: one for each, as none may be late because another takes long."""
+
 
 def start_clock_jobs(pool: Pool, *, idempotency_hours: int) -> list[asyncio.Task[None]]:
     """Start all of them: now, and then each in its own time. Whoever starts them ends them (``end_tasks``)."""

@@ -16,7 +16,7 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from engine.batch import Decisions, Forced, decide_locked
-from engine.clock_jobs import start_clock_jobs
+from engine.clock_jobs import POOL_SIZE, start_clock_jobs
 from engine.commands import Entry, Outcome, Queued, Request
 from engine.errors import NotFound, Unavailable
 from engine.intake import Count
@@ -44,6 +44,7 @@ class DirectIntake:
         self._idempotency_hours = idempotency_hours
         self._pool_size = pool_size
         self._pool: Pool | None = None
+        self._clock_pool: Pool | None = None
         self._clock_jobs: list[asyncio.Task[None]] = []
         # Requests of this process for one resource queue up here: waiting for its row, each would hold a connection
         # that others need. One may wait while another is decided, so that the row is never idle.
@@ -61,15 +62,19 @@ class DirectIntake:
             self._database_url, size=self._pool_size, name="firstcome direct", settings=settings
         )
 
-        # There are no workers, so what they do on a clock is done here.
-        self._clock_jobs = start_clock_jobs(self._pool, idempotency_hours=self._idempotency_hours)
+        # There are no workers, so what they do on a clock is done here, where no request waits for a connection.
+        self._clock_pool = await open_pool(
+            self._database_url, size=POOL_SIZE, name="firstcome clock", settings=settings
+        )
+        self._clock_jobs = start_clock_jobs(self._clock_pool, idempotency_hours=self._idempotency_hours)
 
     async def stop(self) -> None:
         """Close the connections once the transactions under way have ended."""
         await end_tasks(self._clock_jobs)
-        if self._pool is not None:
-            await self._pool.close()
-            self._pool = None
+        pools, self._pool, self._clock_pool = (self._pool, self._clock_pool), None, None
+        for pool in pools:
+            if pool is not None:
+                await pool.close()
 
     async def ready(self) -> bool:
         """Whether commands can be taken."""

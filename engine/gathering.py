@@ -24,6 +24,10 @@ LookUp = Callable[[Sequence[K]], Awaitable[dict[K, V]]]
 """Finds what there is for the names; what there is not is missing from its answer."""
 
 
+class NoLaneInTime(Unavailable):
+    """Nothing was asked: those before took too long."""
+
+
 class Gathering(Generic[K, V]):
     """Look-ups of one kind.
 
@@ -48,7 +52,7 @@ class Gathering(Generic[K, V]):
     async def find(self, name: K) -> V | None:
         """Look up. None: there is none.
 
-        Raises whatever the look-up raises, and Unavailable where there is no lane in time.
+        Raises whatever the look-up raises, and NoLaneInTime.
         """
         question = self._waiting.get(name)
         if question is None:
@@ -71,7 +75,7 @@ class Gathering(Generic[K, V]):
 
     def _expire(self, name: K) -> None:
         answer = self._waiting.pop(name).answer
-        answer.set_exception(Unavailable("too many wait for a look-up"))
+        answer.set_exception(NoLaneInTime("too many wait for a look-up"))
         answer.exception()  # whoever asked may have gone
 
     async def _ask(self) -> None:

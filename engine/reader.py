@@ -37,7 +37,7 @@ from typing import Generic, Literal, TypeVar
 
 from engine.config import Config
 from engine.errors import EngineError, Unavailable, Unreachable
-from engine.gathering import Gathering
+from engine.gathering import Gathering, NoLaneInTime
 from engine.store.availability import ClaimsQuery, StandingClaims, standing_claims
 from engine.store.pools import ACQUIRE_TIMEOUT_S, READ_TIMEOUT_S, Connection, Pool
 from engine.store.reading import ask, open_within, replayed_until, written_until
@@ -143,13 +143,13 @@ class Source:
     async def claims(self, query: ClaimsQuery) -> Marked[StandingClaims]:
         """Ask together with those who ask at the same time, for as long as a single read may take.
 
-        Where that fails it is asked again alone: it may have been another one's fault.
+        Where their statement fails it is asked again alone: it may have been another one's fault.
         """
         try:
             async with asyncio.timeout(self._connect_s + self._within_s):
                 try:
                     return await self._claims.find(query) or (None, None)
-                except (Unreachable, PassedOver):
+                except (Unreachable, PassedOver, NoLaneInTime):
                     raise
                 except Exception:  # noqa: BLE001  # what is wrong with this one by itself shows again
                     return await self.ask(partial(_claims_alone, query=query))

@@ -165,7 +165,7 @@ RULES = (
     ),
     Rule(
         "figures",
-        "what operators are told of past days is what the ledger says",
+        "the attempts that operators are told of are those of the ledger",
         "verify_figures",
         "figures",
     ),

@@ -44,7 +44,7 @@ class Operator:
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Ask every EVERY_S seconds, in a thread of its own, until the block ends."""
+        """Ask, EVERY_S after each answer, in a thread of its own, until the block ends."""
         done = threading.Event()
         thread = threading.Thread(target=self._ask_until, args=(done,))
         thread.start()
@@ -87,8 +87,8 @@ class Operator:
         while not done.wait(EVERY_S):
             try:
                 self.total()
-            except (OSError, HTTPException) as error:
-                self._wrong.append(str(error))
+            except (OSError, HTTPException, ValueError, KeyError) as error:
+                self._wrong.append(repr(error))
 
 
 async def store_operator(connection: Connection) -> tuple[UUID, UUID, datetime]:

@@ -2,7 +2,7 @@
 
 It takes nothing from the schema's word or from the engine's rules: order, outcomes and bookings are reckoned out anew
 (``loadtest.model``). What the database alone shows, the chain of hashes among it, is ``firstcome verify``'s.
-All is read in one snapshot. It sorts, looks up, and sweeps once: docs/benchmarks.md says how long a million take.
+The rows are read in one snapshot. It sorts, looks up, and sweeps once: docs/benchmarks.md says how long a million take.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
 from engine import failpoints
-from engine.clock_jobs import start_clock_jobs
+from engine.clock_jobs import POOL_SIZE, start_clock_jobs
 from engine.collector import settle_collector
 from engine.config import Config
 from engine.opening import check_installation
@@ -46,8 +46,6 @@ NAME_DIGITS = 12
 LOOK_EVERY_S = 0.5
 BACK_OFF_S = 0.1
 HEALTH_EVERY_S = 3
-CLOCK_POOL_SIZE = 2
-"""Connections on which a worker's clock jobs work, beside those of its turns."""
 SESSION = {
     # A frozen or cut-off worker must not hold locks: the server ends its transaction.
     "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
@@ -196,7 +194,7 @@ async def run_worker(config: Config, *, name: str) -> None:
     async with AsyncExitStack() as stack:
         pools = []
         # Turns must not stand in line behind a clock job, whose statements may take a minute.
-        for size, role in ((config.turns_per_worker + 1, "worker"), (CLOCK_POOL_SIZE, "clock")):
+        for size, role in ((config.turns_per_worker + 1, "worker"), (POOL_SIZE, "clock")):
             pool = await open_pool(config.database_url, size=size, name=f"firstcome {role}", settings=SESSION)
             stack.push_async_callback(pool.close)
             pools.append(pool)

@@ -187,8 +187,9 @@ def set_aside(log: Path) -> None:
 
 
 def tail(log: Path, start: int = 0) -> str:
-    """What a log says from byte ``start`` on, at most its last 10,000 bytes."""
+    """What a log says from byte ``start`` on, at most its last 10,000 bytes. One that is shorter was begun anew."""
     with log.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
+        start = start if start <= size else 0
         file.seek(max(start, size - 10_000, 0))
         return file.read().decode(errors="replace")

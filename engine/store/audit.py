@@ -49,8 +49,8 @@ class Act:
     action   one of Action; what an older or newer release wrote may be none of them.
     subject  the id of what it was done to.
     outcome  ``done``: it was let in. What a queue then decided stands in the ledger.
-    tag      the id of the request: of what goes through a queue the ledger's, of all else that of the answer's
-             X-Request-Id, which the caller may have chosen.
+    tag      the id of the request: of what goes through a queue the ledger's, unless a request with the same key had
+             its ticket before; of all else that of the answer's X-Request-Id, which the caller may have chosen.
     address  where it came from.
     """
 

@@ -110,7 +110,7 @@ async def test_the_audit_holds_the_counts_against_the_ledger(company: Company, p
         assert await figures_broken(connection) == []
         damages = [
             ("UPDATE attempt_count SET attempts = 2 WHERE result = 'booked'", "attempt_count has 2 times booked"),
-            ("DELETE FROM attempt_month WHERE result = 'cancelled'", "attempt_month has 0 times cancelled"),
+            ("DELETE FROM attempt_month WHERE result = 'booked'", "attempt_month has 0 times booked"),
             ("UPDATE attempt_total SET result = 'failed' WHERE result = 'booked'", "attempt_total has 1 times failed"),
         ]
         for damage, told in damages:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from engine.errors import Unavailable
-from engine.gathering import Gathering
+from engine.gathering import Gathering, NoLaneInTime
 
 
 class Library:
@@ -106,7 +106,7 @@ async def test_whoever_has_no_turn_in_time_is_told_so_and_the_others_have_theirs
     await settle()
     late = ask(gathering, "bc")
     results = await asyncio.gather(*late, return_exceptions=True)
-    assert [type(result) for result in results] == [Unavailable] * 2
+    assert [type(result) for result in results] == [NoLaneInTime] * 2
     last = ask(gathering, "b")
     await settle()
     await library.answer(0, {"a": 1})
