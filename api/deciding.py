@@ -22,6 +22,7 @@ from api.outcomes import Asked, answer_with, result_of
 from api.parts import Parts, parts_of
 from api.problems import Problem
 from api.views import queued_body, request_address
+from engine import failpoints
 from engine.commands import (
     Book,
     BookSeat,
@@ -85,6 +86,7 @@ async def bring(
     kept = None if key is None else await _kept_outcome(parts, request)
     if kept is not None:
         return await _decided(parts, kept, resource_id, asked, headers=headers, extra=[REPLAYED])
+    failpoints.reach("A1", key)
     count = parts.rates.of_command(call)
     if audited is not None:
         if count is not None:  # what is not let in is not noted, and what is noted is limited

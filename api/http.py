@@ -25,6 +25,7 @@ from api.decode import BadRequest
 from api.fields import Fault, FieldError, PublicName
 from api.problems import Problem
 from api.rate_fields import rate_fields
+from engine import failpoints
 from engine.errors import NotFound
 
 LARGEST_BODY = 1_048_576
@@ -67,6 +68,7 @@ class Answer:
         headers = [*self.headers, (REQUEST_TAG, request_tag(scope).encode()), *rate_fields(scope)]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
+        failpoints.reach("A7", scope["path"])
 
 
 def json_answer(status: int, body: msgspec.Struct, headers: HeaderPairs = ()) -> Answer:

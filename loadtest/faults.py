@@ -29,7 +29,7 @@ FIRED_WITHIN_S = 20.0
 POLL_S = 0.02
 STEPS = {
     "worker": ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10"),
-    "api": ("A2", "A3", "A4", "A5", "A6"),
+    "api": ("A1", "A2", "A3", "A4", "A5", "A6", "A7"),
 }
 WAYS: tuple[tuple[Direction, ...], ...] = (("there",), ("back",), ("there", "back"))
 

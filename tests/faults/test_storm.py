@@ -21,8 +21,10 @@ QUEUE_LIMIT = 200
 REFUSED_WITHIN_S = 3.0
 """A refusal costs next to nothing to make; in a storm it waits for its turn on two busy processors all the same."""
 SPAN_S = 1.0
-ENOUGH = 0.8
-"""Of the answers in a second that there were before the storm."""
+ENOUGH = 0.6
+"""Of the answers that there were in the slowest of SPANS seconds before the storm: a collapse that outlives it leaves
+next to none, and what else the machine does takes a third now and then."""
+SPANS = 3
 
 
 class Crowd:
@@ -79,7 +81,7 @@ async def test_a_storm_is_refused_early_and_leaves_nothing_behind(
     usual, storm = Crowd(api.address), Crowd(api.address)
     usual.start(USUAL)
     await usual.decided_in(SPAN_S)
-    before = await usual.decided_in(SPAN_S)
+    before = min([await usual.decided_in(SPAN_S) for _ in range(SPANS)])
     storm.start(MANY)
     await asyncio.sleep(STORM_S)
     await storm.stop()

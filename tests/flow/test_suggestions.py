@@ -93,6 +93,7 @@ async def test_equal_questions_under_way_are_asked_once_and_all_answered(
     database: Connection, suggestions: Suggestions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = await add_resource(database, capacity=1)
+    await starts(suggestions, room, 1)  # the statement is prepared: what takes longer than WAIT_S is given up
     looks = 0
 
     read = Reader.read_claims
