@@ -106,11 +106,11 @@ ERASE_ME = Operation(
     body=Erase,
     example={"password": PASSWORD},
     answers={200: Success("They are erased.", ErasedBody, ERASED)},
-    problems=("wrong_credentials", "too_many_waiting", "user_unknown"),
+    problems=("invalid_idempotency_key", "wrong_credentials", "too_many_waiting", "user_unknown"),
 )
 ERASE_USER = Operation(
     access=Access.OPERATOR,
     path={"user_id": USER_ID},
     answers={200: Success("They are erased.", ErasedBody, ERASED)},
-    problems=("invalid_request", "user_unknown"),
+    problems=("invalid_request", "invalid_idempotency_key", "user_unknown"),
 )

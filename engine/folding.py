@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from engine.steps import ACQUIRE_TIMEOUT_S
 from engine.store.analytics import fold, lock_fold, mark_fold, read_clock
 from engine.store.pools import Pool
 
@@ -28,7 +29,6 @@ STEP = timedelta(days=1)
 """What one transaction folds at most: after an outage, or over a ledger from before there were counts."""
 STATEMENT_S = 60.0
 """How long one statement may take. It holds no lock that anybody else waits for."""
-ACQUIRE_TIMEOUT_S = 5.0
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""How clock jobs take many steps, each a transaction of its own."""
+"""How clock jobs do much: in many steps, each a transaction of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from engine.store.pools import Connection, Pool
 
 ACQUIRE_TIMEOUT_S = 5.0
+"""How long a clock job waits for a connection."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,3 +34,14 @@ async def take_steps(
     except Exception as error:  # noqa: BLE001  # see above
         logger.warning(trouble, extra={**about, "error": repr(error)})
     return done
+
+
+async def delete_all(pool: Pool, delete: Callable[[Connection], Awaitable[int]], *, at_once: int) -> None:
+    """Delete what is due, ``at_once`` rows with each statement, until one finds fewer.
+
+    delete  returns how many it found.
+    """
+    deleted = at_once
+    while deleted == at_once:
+        async with pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            deleted = await delete(connection)

@@ -56,7 +56,7 @@ class Use:
     def peak(self, start: float, end: float) -> int:
         """The most that is taken at one instant of ``[start, end)``."""
         most = 0
-        for day in range(int(start // DAY_S), int(-(-end // DAY_S))):
+        for day in _days(start, end):
             if (steps := self._days.get(day)) is not None:
                 at, taken = steps
                 most = max(most, *taken[max(0, bisect_right(at, start) - 1) : bisect_left(at, end)])
@@ -69,13 +69,17 @@ class Use:
 
     def add(self, start: float, end: float, places: int) -> None:
         """Take places, or give them back where ``places`` is below 0."""
-        for day in range(int(start // DAY_S), int(-(-end // DAY_S))):
+        for day in _days(start, end):
             begin = day * DAY_S
             at, taken = self._days.get(day) or self._days.setdefault(day, ([begin], [0]))
             first = _split(at, taken, max(start, begin))
             last = _split(at, taken, min(end, begin + DAY_S))
             for number in range(first, last):
                 taken[number] += places
+
+
+def _days(start: float, end: float) -> range:
+    return range(int(start // DAY_S), int(-(-end // DAY_S)))
 
 
 def _split(at: list[float], taken: list[int], instant: float) -> int:

@@ -141,8 +141,9 @@ class Course:
         with target.site.watch() as watch, asking:
             shot, wrong = self.shoot(name, target, connections, self._plan.seconds, limit=target.limit)
         target.site.settle()
-        if target.operator is not None:
-            wrong += target.operator.complaints()
+        complaints = target.operator.complaints() if target.operator else []
+        wrong += complaints
+        self.wrong += [f"{name}: {why}" for why in complaints]
         dead = [f"a process has died: {name}" for name in _dead(target.site)]
         self.wrong += [f"{name}: {why}" for why in dead]
         found = Measurement(

@@ -214,3 +214,10 @@ async def test_what_an_operator_ends_of_others_is_noted_and_what_is_ones_own_is_
     ]
     decided = {str(row["request_id"]) for row in await database.fetch("SELECT request_id FROM ledger")}
     assert {row["tag"] for row in noted} <= decided, "the ledger has them under the same id"
+
+
+async def test_a_key_that_is_none_is_refused_also_where_it_would_keep_nothing(cast: Cast) -> None:
+    guest, boss = cast.people["guest"], cast.people["operator"]
+    for somebody, path in ((guest, "/users/me"), (boss, f"/users/{guest.user_id}")):
+        answer = await somebody.ask("DELETE", path, {"password": "wrong"}, **{"idempotency-key": "x" * 300})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")

@@ -16,6 +16,7 @@ import pytest
 
 from api.access import Caller
 from api.app import Api, create_app
+from api.offer_operations import PUBLISH_SLOT, PUBLISH_SLOTS
 from api.openapi import Counted, Operation, describe
 from api.rate_limits import Rates, count_call, count_log_in
 from engine.accounts.addresses import Proxies
@@ -253,3 +254,25 @@ async def test_two_api_processes_share_every_bucket_exactly(processes: Processes
         assert sorted(left) == sorted([str(at)] for at in range(10))
         reads = await asyncio.gather(*(client.get("/resources") for _, client in zip(range(30), both, strict=False)))
         assert sorted(answer.status_code for answer in reads) == [200] * 10 + [429] * 20
+
+
+async def test_what_is_noted_in_the_audit_is_what_the_rate_lets_in(processes: Processes, database: Connection) -> None:
+    resource = await add_resource(database, capacity=1)
+    resource_id = await database.fetchval("SELECT resource_id FROM resource WHERE id = $1", resource)
+    settings = {"AUTH_MODE": "open", "FIRSTCOME_RATE_LIMITS": "on", "FIRSTCOME_BOOKING_ADDRESS_RATE": "5/3600s"}
+    api = processes.start_api(**settings)
+    await api.begins()
+    async with api.client() as client:
+        path, later = f"/resources/{resource_id}", {"Prefer": "respond-async"}
+        changes = (client.patch(path, json={"name": f"Room {number}"}, headers=later) for number in range(12))
+        answers = await asyncio.gather(*changes)
+    assert sorted(answer.status_code for answer in answers) == [202] * 5 + [429] * 7
+    assert await database.fetchval("SELECT count(*) FROM audit WHERE action = 'resource.change'") == 5
+
+
+def test_a_publication_of_many_slots_counts_before_its_rule_is_expanded_and_not_again() -> None:
+    rates = Rates(Config(database_url="", booking_mode="queue", redis_url="redis://127.0.0.1", rate_limits="on"))
+    assert rates.counts_before(PUBLISH_SLOTS)
+    assert not rates.counts_before(PUBLISH_SLOT)
+    assert rates.of_command(call_of(ANN, method="POST", operation=PUBLISH_SLOTS)) is None
+    assert rates.of_command(call_of(ANN, method="POST", operation=PUBLISH_SLOT)) is not None
