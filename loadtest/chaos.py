@@ -55,11 +55,16 @@ from loadtest.record import CONFIRMED, Entry, Head, Recorder
 
 CALLERS = 40
 """Unless another number is given."""
-ROOMS, COURSES = 16, 4
+ROOMS, COURSES, CLUBS = 16, 4, 4
+"""Resources with one place, with several, and with several that are booked by the series alone: those keep the others
+within what the audit's model replays. A series is decided alone, so that one club would hold everyone up."""
 PLACES = 3
-"""Of a course."""
+"""Of a course, and of a club."""
 TIMES = 400
 """Hours of each resource that are wished for: few enough that callers want the same one."""
+OPERATIONS_AN_HOUR = 200
+"""After so many the first of these hours goes by and a new one opens, so that there is something to be had at the end
+of a long run as at its beginning."""
 WAIT_S = 1.0
 ANSWER_WITHIN_S = 2.0
 """A caller who hears nothing for this long asks elsewhere, with the same key."""
@@ -286,6 +291,7 @@ class Crowd:
         deadline = time.monotonic() + READY_WITHIN_S
         wanted = [(f"room-{number:02d}", 1) for number in range(ROOMS)]
         wanted += [(f"course-{number:02d}", PLACES) for number in range(COURSES)]
+        wanted += [(f"club-{number:02d}", PLACES) for number in range(CLUBS)]
         for name, capacity in wanted:
             body = {"resource_id": name, "name": name, "time_zone": "UTC", "capacity": capacity}
             while not await self._made(caller, body):
@@ -392,11 +398,11 @@ class _Person:
         return self._book(series=operation == SERIES)
 
     def _book(self, *, series: bool) -> tuple[Ask, datetime]:
-        resource, start = self._wish()
         if series:
-            # Rooms of their own keep the single ones within what the audit's model replays.
-            body = booking_body("course-00", start, LENGTH, recurrence_rule=SERIES_RULE)
-            return Ask(SERIES, "POST", BOOKINGS, "course-00", body, self._key()), start
+            club, start = f"club-{self._dice.randrange(CLUBS):02d}", self._hour()
+            body = booking_body(club, start, LENGTH, recurrence_rule=SERIES_RULE)
+            return Ask(SERIES, "POST", BOOKINGS, club, body, self._key()), start
+        resource, start = self._wish()
         return Ask(BOOK, "POST", BOOKINGS, resource, booking_body(resource, start, LENGTH), self._key()), start
 
     def _change(self, operation: str, own: Own) -> tuple[Ask, datetime]:
@@ -419,9 +425,13 @@ class _Person:
         return Ask(READ, "GET", path, resource, seen=own.ticket, own=times), start
 
     def _wish(self) -> tuple[str, datetime]:
-        number = self._dice.randrange(ROOMS + COURSES - 1)
-        resource = f"room-{number:02d}" if number < ROOMS else f"course-{number - ROOMS + 1:02d}"
-        return resource, FIRST + self._dice.randrange(TIMES) * HOUR
+        number = self._dice.randrange(ROOMS + COURSES)
+        resource = f"room-{number:02d}" if number < ROOMS else f"course-{number - ROOMS:02d}"
+        return resource, self._hour()
+
+    def _hour(self) -> datetime:
+        gone_by = len(self._crowd.spans) // OPERATIONS_AN_HOUR
+        return FIRST + (gone_by + self._dice.randrange(TIMES)) * HOUR
 
     def _key(self) -> str:
         return f"{self._name}-{self._asked}"
