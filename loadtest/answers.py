@@ -17,6 +17,8 @@ from loadtest.record import CONFIRMED, Entry
 KINDS = {"book": "book", "series": "book_series", "cancel": "cancel", "move": "reschedule"}
 """The kind of command that an operation becomes."""
 KEY_REUSED = "key_reused"
+REPEATED = "repeated"
+"""The outcome of a copy of a command that has been decided."""
 _sent, _answered = attrgetter("sent"), attrgetter("answered")
 
 
@@ -99,26 +101,25 @@ class Walk:
         self._whole = whole and bool(entries)
         self._unasked: list[int] = []
         self._last, self._decided = 0, 0.0
-        self.rows = self.replayed = self.answered = 0
-
-    @property
-    def beyond(self) -> bool:
-        """Whether the model met a kind of command that it does not know."""
-        return self._model is None
+        self._requests: dict[str, int] = {}
+        self._rows = self._replayed = self._answered = 0
 
     def take(self, row: Row) -> None:
         """The next row."""
-        self.rows += 1
+        self._rows += 1
         if row.ticket != self._last + 1 or row.decided < self._decided:
             self._note_disorder(row)
         self._last, self._decided = row.ticket, row.decided
+        if row.outcome != REPEATED and (first := self._requests.setdefault(row.request_id, row.ticket)) != row.ticket:
+            detail = f"request {row.request_id} has several decisions"
+            self._findings.broken("one_decision", self._resource_id, detail, tickets=[first, row.ticket])
         if self._model is not None:
             self._replay(row, self._model)
         entry = self._answers.pop(row.ticket, None)
         if entry is not None:
-            self.answered += 1
+            self._answered += 1
             self._compare(row, entry)
-        elif row.outcome != "repeated":
+        elif row.outcome != REPEATED:
             self._unasked.append(row.ticket)
         if row.outcome == CONFIRMED and row.booking is not None and not row.stands:
             self._break("yes_stands", row, "what was confirmed is not there")
@@ -132,14 +133,17 @@ class Walk:
             detail = f"{len(self._unasked)} rows have no answer, and {self._unknown} requests were not answered"
             self._findings.broken("ledger_in_answers", self._resource_id, detail, tickets=self._unasked[:100])
         for rule, number in (
-            ("numbers", self.rows),
-            ("commit_order", self.rows),
-            ("yes_stands", self.rows),
-            ("replay", self.replayed),
-            ("answers_in_ledger", self.answered + len(self._answers)),
-            ("ledger_in_answers", self.rows if self._whole else 0),
+            ("numbers", self._rows),
+            ("one_decision", self._rows),
+            ("commit_order", self._rows),
+            ("yes_stands", self._rows),
+            ("replay", self._replayed),
+            ("answers_in_ledger", self._answered + len(self._answers)),
+            ("ledger_in_answers", self._rows if self._whole else 0),
         ):
             self._findings.looked_at(rule, number)
+        self._findings.tickets += self._rows
+        self._findings.beyond += self._model is None  # it met a kind of command that it does not know
 
     def _note_disorder(self, row: Row) -> None:
         if row.ticket != self._last + 1 and (row.ticket <= self._last or row.ticket % TICKET_JUMP):
@@ -153,7 +157,7 @@ class Walk:
         except Beyond:
             self._model = None
             return
-        self.replayed += 1
+        self._replayed += 1
         if detail is not None:
             self._break("replay", row, detail)
 

@@ -15,7 +15,6 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import NamedTuple
 from urllib.parse import quote
-from uuid import UUID
 
 import msgspec
 
@@ -249,7 +248,7 @@ class Caller:
 class _Own(NamedTuple):
     """A booking of the caller's that stands, with the ticket that made it."""
 
-    booking: UUID
+    booking: str
     resource: str
     times: tuple[str, str]
     ticket: int
@@ -281,11 +280,11 @@ def entry_of(ask: Ask, heard: Heard | None, *, sent: float, answered: float) -> 
         return entry
     told = _told.decode(heard.body) if heard.body.startswith(b"{") else _Told()
     entry.outcome = CONFIRMED if heard.status in (200, 201) else told.code or QUEUED
-    entry.booking = UUID(told.booking_id) if told.booking_id else None
+    entry.booking = told.booking_id
     entry.ticket = told.ticket if heard.seen is None else int(heard.seen.rpartition(":")[2])
     # The body of a cancelled booking names the request that made it; the header of a replayed answer, the replay.
     request_id = told.request_id if heard.replayed else heard.request_id
-    entry.request_id = UUID(request_id) if request_id and entry.ticket is not None else None
+    entry.request_id = request_id if entry.ticket is not None else None
     return entry
 
 

@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -263,7 +262,7 @@ def share_soon(spans: Sequence[tuple[float, float]], down: Sequence[tuple[float,
 class Own:
     """A booking that stands, of one caller."""
 
-    booking: UUID
+    booking: str
     resource: str
     start: datetime
     ticket: int
@@ -376,7 +375,7 @@ class _Person:
         else:
             entry = entry_of(ask, _heard(reply), sent=sent, answered=time.monotonic())
             if ask.operation == CANCEL:  # the body is the booking's, and names the request that made it
-                entry.request_id = UUID(named) if (named := _request_id(reply)) else None
+                entry.request_id = _request_id(reply)
             self._judge(ask, reply)
         self._recorder.write(entry)
         return entry

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.util import find_spec
 from typing import Literal
 
 import msgspec
 
-from engine.embedded.server import Lifeline, launch
+from engine.embedded.server import Lifeline
 from engine.errors import StartupRefused
+from loadtest.apart import begin
 from loadtest.order import ANSWER_WITHIN_S, Order, Progress, Sent, told
-from loadtest.processes import ROOT
 
 Name = Literal["locust", "light"]
 MODULES: dict[Name, str] = {"locust": "loadtest.locust_callers", "light": "loadtest.light"}
@@ -42,11 +40,10 @@ def drive(order: Order, generator: Name, *, seconds: float, say: Callable[[str],
     """
     lifeline = Lifeline()
     try:
-        process = launch(_command(generator), lifeline.watched, input=subprocess.PIPE, output=subprocess.PIPE)
+        process = begin(MODULES[generator], order, lifeline)
         ending = threading.Timer(seconds + ANSWER_WITHIN_S + SPARE_S, process.kill)
         ending.start()
         try:
-            _tell(process, order)
             return _hear(process, generator, say)
         finally:
             ending.cancel()
@@ -56,17 +53,6 @@ def drive(order: Order, generator: Name, *, seconds: float, say: Callable[[str],
             process.stdout.close()
     finally:
         lifeline.close()
-
-
-def _command(generator: Name) -> list[str]:
-    start = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from {MODULES[generator]} import main; main()"
-    return [sys.executable, "-P", "-c", start]
-
-
-def _tell(process: subprocess.Popen[bytes], order: Order) -> None:
-    assert process.stdin is not None
-    with suppress(BrokenPipeError), process.stdin:  # one that has ended says why itself
-        process.stdin.write(msgspec.json.encode(order))
 
 
 def _hear(process: subprocess.Popen[bytes], generator: Name, say: Callable[[str], None]) -> Sent:

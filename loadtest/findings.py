@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 import msgspec
@@ -74,31 +73,56 @@ def _told(violation: Violation) -> str:
     return f"broken  {violation.rule}: {violation.resource_id}{rows}: {violation.detail}"
 
 
-class Findings:
-    """Collects them."""
+class Findings(msgspec.Struct):
+    """Collects them.
 
-    def __init__(self) -> None:
-        self._checked: Counter[str] = Counter()
-        self._broken: Counter[str] = Counter()
-        self.violations: list[Violation] = []
-        self.notes: list[str] = []
+    checked, found  by rule: what it was held against, and the violations of it.
+    requests        in the history.
+    unknown         of them, those without a definite answer.
+    tickets         that were walked through.
+    beyond          resources with a command that the model does not know.
+    """
+
+    checked: dict[str, int] = {}
+    found: dict[str, int] = {}
+    violations: list[Violation] = []
+    notes: list[str] = []
+    requests: int = 0
+    unknown: int = 0
+    tickets: int = 0
+    beyond: int = 0
 
     def looked_at(self, rule: str, number: int) -> None:
         """Count what a rule was held against."""
-        self._checked[rule] += number
+        self.checked[rule] = self.checked.get(rule, 0) + number
 
     def broken(
-        self, rule: str, resource_id: str, detail: str, *, tickets: Iterable[int] = (), bookings: Sequence[UUID] = ()
+        self, rule: str, resource_id: str, detail: str, *, tickets: Iterable[int] = (), bookings: Iterable[str] = ()
     ) -> None:
-        """Note a violation."""
-        self._broken[rule] += 1
-        if self._broken[rule] <= NAMED:
-            self.violations.append(Violation(rule, resource_id, list(tickets), list(bookings), detail))
+        """Note a violation; ``bookings`` are texts of UUIDs."""
+        self.found[rule] = self.found.get(rule, 0) + 1
+        if self.found[rule] <= NAMED:
+            self.violations.append(Violation(rule, resource_id, list(tickets), [*map(UUID, bookings)], detail))
+
+    def add(self, other: Findings) -> None:
+        """Take in what was found elsewhere."""
+        for rule, number in other.checked.items():
+            self.looked_at(rule, number)
+        for violation in other.violations:
+            if sum(one.rule == violation.rule for one in self.violations) < NAMED:
+                self.violations.append(violation)
+        for rule, number in other.found.items():
+            self.found[rule] = self.found.get(rule, 0) + number
+        self.notes += other.notes
+        self.requests += other.requests
+        self.unknown += other.unknown
+        self.tickets += other.tickets
+        self.beyond += other.beyond
 
     def checks(self) -> list[Check]:
         """Every rule that was looked at."""
         return [
-            Check(rule, promise, self._checked[rule], self._broken[rule])
+            Check(rule, promise, self.checked.get(rule, 0), self.found.get(rule, 0))
             for rule, promise in PROMISES.items()
-            if rule in self._checked or rule in self._broken
+            if rule in self.checked or rule in self.found
         ]

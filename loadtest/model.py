@@ -9,35 +9,37 @@ nothing else stood in the way. It never says more than it knows: at a kind of co
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 DAY_S = 86_400.0
 GIVEN = frozenset({"key_reused", "stale_version"})
 LIMIT = "max_active_bookings"
 """It comes of a person's bookings on all resources, and after every other reason. No other limit is of single ones."""
 CLAIMS = frozenset({"book", "reschedule"})
+CHANGES = frozenset({"cancel", "reschedule"})
+UNFOUNDED = "no row made the booking"
 WITHOUT_EFFECT = frozenset({"failed", "withdrawn", "repeated"})
 
 
 class Row(NamedTuple):
-    """A ledger row, as the audit reads it. Instants are seconds since 1970.
+    """A ledger row, as the audit reads it. Instants are seconds since 1970, identifiers texts of UUIDs.
 
     stands  the booking or series that the row names exists.
     """
 
     resource: int
     ticket: int
-    request_id: UUID
+    request_id: str
     kind: str
     start: float
     end: float
     places: int
     capacity: int | None
-    subject: UUID | None
+    subject: str | None
     outcome: str
     reason: str | None
-    booking: UUID | None
+    booking: str | None
     first_ticket: int | None
     decided: float
     stands: bool
@@ -78,8 +80,11 @@ class Use:
                 taken[number] += places
 
 
-def _days(start: float, end: float) -> range:
-    return range(int(start // DAY_S), int(-(-end // DAY_S)))
+def _days(start: float, end: float) -> Sequence[int]:
+    first = int(start // DAY_S)
+    if end <= (first + 1) * DAY_S:
+        return (first,)
+    return range(first, int(-(-end // DAY_S)))
 
 
 def _split(at: list[float], taken: list[int], instant: float) -> int:
@@ -97,13 +102,15 @@ class Model:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._use = Use()
-        self._claims: dict[UUID | None, tuple[float, float, int]] = {}
-        self._ended: dict[UUID | None, str] = {}
+        self._claims: dict[str | None, tuple[float, float, int]] = {}
+        self._ended: dict[str | None, str] = {}
 
     def expect(self, row: Row) -> str | None:
         """The reason for which the command has to be refused; None where it has to be granted. Raises Beyond."""
         if row.kind == "book":
             return self._refuse_claim(row, row.places)
+        if row.kind in CHANGES and row.subject not in self._claims and row.subject not in self._ended:
+            return UNFOUNDED
         if row.kind == "cancel":
             return "already_rescheduled" if self._ended.get(row.subject) == "reschedule" else None
         if row.kind == "reschedule":
@@ -125,7 +132,7 @@ class Model:
         """Go on from what was decided, right or wrong, so that one fault is told once."""
         if row.outcome != "confirmed":
             return
-        if row.kind in ("cancel", "reschedule") and (claim := self._claims.pop(row.subject, None)):
+        if row.kind in CHANGES and (claim := self._claims.pop(row.subject, None)):
             self._use.add(claim[0], claim[1], -claim[2])
             self._ended[row.subject] = row.kind
         if row.kind in ("book", "reschedule"):

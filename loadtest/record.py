@@ -6,12 +6,12 @@ nothing that they cannot know. A request that was never answered has no status: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-from uuid import UUID
+from typing import BinaryIO, Self
 
 import msgspec
 
@@ -45,7 +45,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     status     of HTTP; 0 where there was no answer.
     outcome    ``confirmed``, ``queued``, or the code of the problem.
     ticket     as the answer told it.
-    request_id  as the answer told it; None where it did not.
+    request_id, booking  as the answer told it: the canonical text of an UUID; None where it did not.
     body_hash  of what was sent (method, path and body).
     replayed   the answer says that it is that of an earlier request with the same key.
     seen       ticket of the version that a reader brought with him.
@@ -62,8 +62,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     status: int = 0
     outcome: str | None = None
     ticket: int | None = None
-    request_id: UUID | None = None
-    booking: UUID | None = None
+    request_id: str | None = None
+    booking: str | None = None
     body_hash: str | None = None
     replayed: bool = False
     seen: int | None = None
@@ -107,14 +107,26 @@ class Recorder:
             self._lines.clear()
 
 
+def read_head(file: Path) -> Head:
+    """Read the first line of a history. Raises StartupRefused where it is none."""
+    with _opened(file) as (head, _):
+        return head
+
+
 def read_history(file: Path) -> tuple[Head, list[Entry]]:
     """Read a history. Raises StartupRefused where it is none."""
+    with _opened(file) as (head, lines):
+        return head, msgspec.json.Decoder(Entry).decode_lines(lines.read())
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[Head, BinaryIO]]:
     try:
-        head, _, lines = file.read_bytes().partition(b"\n")
-        known = msgspec.json.decode(head, type=Head)
-        if known.history != FORMAT:
-            raise StartupRefused(f"{file} is a history of format {known.history}; this release reads {FORMAT}.")
-        return known, msgspec.json.Decoder(Entry).decode_lines(lines)
+        with file.open("rb") as opened:
+            head = msgspec.json.decode(opened.readline(), type=Head)
+            if head.history != FORMAT:
+                raise StartupRefused(f"{file} is a history of format {head.history}; this release reads {FORMAT}.")
+            yield head, opened
     except OSError as error:
         raise StartupRefused(f"{file} cannot be read: {error.strerror}.") from None
     except msgspec.DecodeError as error:

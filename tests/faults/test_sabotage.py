@@ -86,8 +86,8 @@ def entry_of(name: str, asked: Request, outcome: Outcome) -> record.Entry:
         status=201,
         outcome=outcome.status.value,
         ticket=outcome.ticket,
-        request_id=outcome.request_id,
-        booking=outcome.booking.booking if outcome.booking else None,
+        request_id=str(outcome.request_id),
+        booking=str(outcome.booking.booking) if outcome.booking else None,
         replayed=outcome.repeated,
     )
 

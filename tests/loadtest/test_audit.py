@@ -14,7 +14,8 @@ import pytest
 from engine.embedded import Stack
 from engine.errors import StartupRefused
 from loadtest import load
-from loadtest.audit import audit
+from loadtest.audit import audit, check_each
+from loadtest.audit_share import Share
 from loadtest.findings import Report
 from loadtest.ground import Connection, ask, with_path
 from loadtest.record import CONFIRMED, Entry, read_history, write_history
@@ -143,11 +144,43 @@ def test_damage_in_the_database_is_found(ran: Ran, damage: str, rules: set[str])
     assert "broken" in found.text()
 
 
+@pytest.mark.parametrize("damage", ["", BOOKING_GONE, ROW_GONE, DECIDED_TWICE], ids=["none", "gone", "row", "twice"])
+def test_several_processes_find_what_one_finds(ran: Ran, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = audited(ran, damage=damage)
+    monkeypatch.setattr("loadtest.audit.SHARE_BYTES", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    together = audited(ran, damage=damage)
+    assert together.checks == alone.checks
+    assert (together.operations, together.unknown, together.tickets) == (alone.operations, alone.unknown, alone.tickets)
+    assert sorted(map(str, together.violations)) == sorted(map(str, alone.violations))
+    assert together.notes == alone.notes
+
+
+def test_several_processes_find_a_key_that_was_used_on_two_resources(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, entries = read_history(ran.history)
+    told = [entry for entry in entries if entry.operation == "book" and entry.definite and not entry.replayed]
+    one, other = told[0], next(entry for entry in told if entry.resource != told[0].resource)
+    one.key = other.key = "the same"
+    write_history(tmp_path / "history.jsonl", head, entries)
+    monkeypatch.setattr("loadtest.audit.SHARE_BYTES", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    found = asyncio.run(audit(tmp_path / "history.jsonl", ran.database_url))
+    assert [one.rule for one in found.violations] == ["same_key_same_answer"]
+
+
+async def test_a_process_that_cannot_check_says_why() -> None:
+    share = Share(history="/nowhere", database_url="", snapshot="", number=0, of=2, first=0, until=1)
+    with pytest.raises(StartupRefused, match=r"^The audit failed: The database does not answer"):
+        await check_each([share, share])
+
+
 @pytest.mark.parametrize(
     ("told", "rule"),
     [
         ({"ticket": 900_000}, "answers_in_ledger"),
-        ({"booking": uuid4()}, "answers_in_ledger"),
+        ({"booking": str(uuid4())}, "answers_in_ledger"),
         ({"status": 409, "outcome": "conflict", "booking": None}, "answers_in_ledger"),
         ({"sent": 1e9, "answered": 1e9 + 1}, "real_time_order"),
         ({"operation": "availability", "status": 200, "ticket": None, "seen": 1, "own_free": True}, "own_booking_seen"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
 
 import httpx
 import pytest
@@ -40,7 +39,7 @@ async def asked(guest: Somebody, operation: str, path: str, body: object) -> Ent
         status=answer.status_code,
         outcome=told.get("code", CONFIRMED),
         ticket=int(answer.headers["firstcome-seen"].partition(":")[2]),
-        booking=UUID(told["booking_id"]) if "booking_id" in told else None,
+        booking=told.get("booking_id"),
     )
 
 

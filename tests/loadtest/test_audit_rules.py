@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engine.batch import TICKET_JUMP
 from loadtest.answers import Walk, check_keys, check_reads, check_real_time_order
-from loadtest.findings import Findings
+from loadtest.findings import NAMED, Findings
 from loadtest.model import DAY_S, Model, Row, Use, contradiction
 from loadtest.record import Entry
 
@@ -21,8 +21,8 @@ HOUR = 3_600.0
 SLOT = (NOW + 10 * HOUR, NOW + 11 * HOUR)
 
 
-def identifier(number: int) -> UUID:
-    return UUID(int=number)
+def identifier(number: int) -> str:
+    return str(UUID(int=number))
 
 
 def row(ticket: int, kind: str = "book", **more: Any) -> Row:
@@ -126,6 +126,23 @@ def test_the_same_key_has_the_same_answer(second: dict[str, Any], violations: in
     assert broken(findings) == ({"same_key_same_answer": violations} if violations else {})
 
 
+def test_a_request_that_is_decided_twice_is_found_and_its_copy_is_none() -> None:
+    again = row(3, request_id=identifier(1))
+    found = walked([row(1), row(2), again], whole=False)
+    assert broken(found) == {"one_decision": 1}
+    assert found.violations[0].tickets == [1, 3]
+    assert broken(walked([row(1), row(2), again._replace(outcome="repeated", booking=None)], whole=False)) == {}
+
+
+def test_findings_of_several_add_up() -> None:
+    one, other = (walked([row(n, stands=False) for n in range(1, 16)], whole=False) for _ in "ab")
+    one.add(other)
+    assert broken(one) == {"yes_stands": 30}
+    assert len(one.violations) == NAMED
+    assert one.tickets == 30
+    assert one.checked["numbers"] == 30
+
+
 def test_a_reader_who_brings_the_version_sees_his_own_booking() -> None:
     read: dict[str, Any] = {"operation": "availability", "outcome": None, "status": 200}
     findings = Findings()
@@ -143,7 +160,11 @@ def test_rows_that_agree_with_the_answers_break_nothing() -> None:
     assert broken(findings) == {}
     checked = {check.rule: check.checked for check in findings.checks()}
     assert checked == dict.fromkeys(
-        ("numbers", "replay", "commit_order", "answers_in_ledger", "ledger_in_answers", "yes_stands"), 3
+        (
+            *("numbers", "one_decision", "replay", "commit_order", "answers_in_ledger"),
+            *("ledger_in_answers", "yes_stands"),
+        ),
+        3,
     )
 
 
@@ -223,6 +244,8 @@ CROWDED = (row(1, "update_resource", capacity=3), at(2), at(3))
         ([at(1), row(2, "cancel", subject=identifier(101), reason="already_rescheduled"), at(3)], [2, 3]),
         ([at(1), at(2, LATER, kind="reschedule", subject=identifier(101)), at(3)], []),
         ([at(1), at(2, kind="reschedule", subject=identifier(101)), at(3)], [3]),  # in its own way it stands not
+        ([at(1), row(2, "cancel", subject=identifier(109)), at(3, reason="conflict")], [2]),
+        ([at(1), at(2, LATER, kind="reschedule", subject=identifier(109)), at(3, LATER, reason="conflict")], [2]),
         ([at(1), at(2, LATER), at(3, LATER, kind="reschedule", subject=identifier(101), reason="conflict")], []),
         (
             [
@@ -283,8 +306,8 @@ def test_what_the_model_does_not_know_ends_its_replay_and_breaks_nothing() -> No
     for each in (at(1), row(2, "book_series"), at(3)):
         walk.take(each)
     walk.end()
-    assert walk.beyond
-    assert walk.replayed == 1
+    assert findings.beyond == 1
+    assert findings.checked["replay"] == 1
     assert broken(findings) == {}
 
 
