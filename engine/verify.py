@@ -165,7 +165,7 @@ RULES = (
     ),
     Rule(
         "figures",
-        "the attempts that operators are told of are those of the ledger",
+        "the attempts and cancellations that operators are told of are those of ledger and bookings",
         "verify_figures",
         "figures",
     ),

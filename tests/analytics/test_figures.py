@@ -13,6 +13,7 @@ from engine.folding import fold_due
 from engine.reader import Reader
 from engine.store.analytics import fold
 from engine.store.pools import Pool
+from migrations.runner import FILES, down, up
 from tests.analytics.history import CHANGES, FIRST, MONTH, ZONES, History
 from tests.schema.rows import Connection
 
@@ -21,6 +22,10 @@ BEHIND = datetime(2026, 9, 1, tzinfo=UTC)
 """By then everything of the history is over."""
 CUTS = (FIRST, datetime(2025, 3, 29, 23, 7, 3, 1, tzinfo=UTC), datetime(2025, 10, 5, 13, 30, tzinfo=UTC), BEHIND)
 """How far the counts reach when they are asked; and before all of it."""
+CANCELLED = [
+    "SELECT quarter, attempts FROM attempt_total WHERE result = 'cancelled' ORDER BY 1",
+    "SELECT month, attempts FROM attempt_month WHERE result = 'cancelled' ORDER BY 1",
+]
 YEAR = (date(2025, 1, 1), date(2025, 12, 31))
 
 
@@ -72,6 +77,22 @@ async def test_figures_equal_a_count_of_every_row(
     await compare()
     whole = expected[Question(*YEAR)]
     assert min(whole["cancelled"], len(whole["hosts"]), len(whole["refusals"])) > 2, "the history says something"
+
+
+@pytest.mark.usefixtures("history")
+async def test_the_migration_that_says_which_cancellations_count_counts_them_again(
+    database: Connection, database_url: str
+) -> None:
+    async with database.transaction():
+        await fold(database, FIRST - MONTH, BEHIND, within_s=5)
+    right = [await database.fetch(statement) for statement in CANCELLED]
+    assert min(len(counts) for counts in right) > 2, "the history says something"
+    await database.execute("UPDATE attempt_total SET attempts = attempts + 1 WHERE result = 'cancelled'")
+    await database.execute("UPDATE attempt_month SET result = 'none' WHERE result = 'cancelled'")
+    newer = [path for path in FILES.glob("*.sql") if path.stem >= "0007"]
+    await down(database_url, steps=len(newer))
+    await up(database_url)
+    assert [await database.fetch(statement) for statement in CANCELLED] == right
 
 
 async def test_a_report_has_a_row_for_each_resource_and_day(

@@ -17,7 +17,7 @@ from engine.store import decisions
 from engine.store import pools as store
 from engine.store.pools import Pool
 from engine.store.verify import findings
-from tests.people.company import MONDAY, Company, Person, outcome_of, times
+from tests.people.company import HOUR, MONDAY, Company, Person, outcome_of, times
 from tests.schema.rows import Connection, add_resource
 
 ROOMS, GUESTS = 6, 24
@@ -112,6 +112,7 @@ async def test_the_audit_holds_the_counts_against_the_ledger(company: Company, p
             ("UPDATE attempt_count SET attempts = 2 WHERE result = 'booked'", "attempt_count has 2 times booked"),
             ("DELETE FROM attempt_month WHERE result = 'booked'", "attempt_month has 0 times booked"),
             ("UPDATE attempt_total SET result = 'failed' WHERE result = 'booked'", "attempt_total has 1 times failed"),
+            ("DELETE FROM attempt_total WHERE result = 'cancelled'", "attempt_total has 0 times cancelled"),
         ]
         for damage, told in damages:
             undone = connection.transaction()
@@ -119,6 +120,35 @@ async def test_the_audit_holds_the_counts_against_the_ledger(company: Company, p
             await connection.execute(damage)
             assert any(detail.startswith(told) for detail in await figures_broken(connection)), told
             await undone.rollback()
+
+
+async def test_a_part_of_a_divided_series_never_counts_as_cancelled_whatever_comes_of_the_first(
+    company: Company, pool: Pool
+) -> None:
+    """The booking that was made lives on in the first part, which is cancelled after it was moved itself."""
+    host, guest = await company.host(), await company.person()
+    assert (await host.post("/resources", {"resource_id": "room", "name": "Room"})).status_code == 201
+    rule = {"resource_id": "room", "recurrence_rule": "FREQ=WEEKLY;COUNT=3"}
+    first = (await guest.post("/bookings", times(MONDAY) | rule)).json()["booking_id"]
+    week = timedelta(weeks=1)
+    later = f"/bookings/{first}/occurrences/{MONDAY + week:%Y%m%dT%H%M%SZ}"
+    divided = await guest.put(later, times(MONDAY + week + HOUR) | {"scope": "this_and_following"})
+    assert (await guest.delete(f"/bookings/{divided.json()['booking_id']}")).status_code == 200
+    await fold_due(pool)  # notes
+    await fold_due(pool)  # and folds
+    moved = await guest.put(
+        f"/bookings/{first}/occurrences/{MONDAY:%Y%m%dT%H%M%SZ}", times(MONDAY + 2 * HOUR) | {"scope": "all"}
+    )
+    assert moved.status_code == 200, moved.text
+    async with pool.acquire() as connection:
+        assert await figures_broken(connection) == []
+    assert (await guest.delete(f"/bookings/{moved.json()['booking_id']}")).status_code == 200
+    for _ in range(2):
+        await fold_due(pool)
+    async with pool.acquire() as connection:
+        assert await figures_broken(connection) == []
+        cancelled = "SELECT sum(attempts) FROM attempt_total WHERE result = 'cancelled'"
+        assert await connection.fetchval(cancelled) == 1
 
 
 async def figures_broken(connection: store.Connection) -> list[str]:

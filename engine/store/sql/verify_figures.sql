@@ -1,7 +1,6 @@
--- Counts of attempts for operators that are not what the ledger says, as far as they reach.
+-- Counts of attempts and cancellations for operators that are not what ledger and bookings say, as far as they reach.
 -- $1 how many to name
--- Hosts are left out: whose a resource was when it was counted is kept nowhere else. So are cancellations: a part of a
--- divided series counts as cancelled as soon as what it comes from has ended, which may be after it was folded.
+-- Hosts are left out: whose a resource was when it was counted is kept nowhere else.
 WITH happened AS MATERIALIZED (
     SELECT quarter, resource, result, count(*)::numeric AS attempts
     FROM attempt
@@ -11,6 +10,11 @@ WITH happened AS MATERIALIZED (
     SELECT quarter, result, sum(attempts) AS attempts
     FROM happened
     GROUP BY quarter, result
+    UNION ALL
+    SELECT quarter, 'cancelled', count(*)::numeric
+    FROM cancellation
+    WHERE ended_at < (SELECT folded_until FROM fold)
+    GROUP BY quarter
 ), expected AS (
     SELECT 'attempt_count' AS kept_in, quarter AS since, resource, result, attempts FROM happened
     UNION ALL
@@ -20,9 +24,9 @@ WITH happened AS MATERIALIZED (
 ), kept AS (
     SELECT 'attempt_count' AS kept_in, quarter AS since, resource, result, attempts FROM attempt_count
     UNION ALL
-    SELECT 'attempt_total', quarter, 0, result, attempts FROM attempt_total WHERE result <> 'cancelled'
+    SELECT 'attempt_total', quarter, 0, result, attempts FROM attempt_total
     UNION ALL
-    SELECT 'attempt_month', month, 0, result, attempts FROM attempt_month WHERE result <> 'cancelled'
+    SELECT 'attempt_month', month, 0, result, attempts FROM attempt_month
 )
 SELECT
     coalesce(named.resource_id, '#' || resource) AS resource_id,
