@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 from redis.asyncio import Redis
 
+from api.app import create_app
+from engine.config import Config
 from engine.queue import scripts
+from tests.accounts.people import operator, signed_in
+from tests.application import client_of, running
 from tests.clients import decided, open_intake, queued, request
 from tests.schema.rows import Connection, add_resource
 from tests.turns import ask_of, enqueue, turning
@@ -30,6 +35,28 @@ async def test_a_request_is_found_and_withdrawn_by_whose_it_is(
         assert outcome.request_id == item.request_id
         assert await intake.find(item.request_id, caller=BEN) is None
         assert await intake.find(item.request_id) == outcome
+
+
+async def test_an_operator_withdraws_what_another_has_in_the_queue_and_it_is_noted(
+    config: Config, redis_url: str, database: Connection
+) -> None:
+    app = create_app(msgspec.structs.replace(config, booking_mode="queue", redis_url=redis_url))
+    async with running(app), client_of(app) as client:
+        host, guest = await signed_in(client, "host", "host"), await signed_in(client, "guest")
+        other, head = await signed_in(client, "other"), await operator(client, database)
+        assert (await host.post("/resources", {"resource_id": "room", "name": "Room"})).status_code == 201
+        body = {"resource_id": "room", "start_time": "2036-08-11T09:00:00Z", "end_time": "2036-08-11T10:00:00Z"}
+        made = await guest.post("/bookings", body, prefer="respond-async")
+        assert made.status_code == 202, made.text
+        address = f"/requests/{made.json()['request_id']}"
+        assert (await other.ask("DELETE", address)).status_code == 404
+        assert (await head.ask("DELETE", address)).status_code == 202
+        noted = await database.fetch("SELECT actor, subject FROM audit WHERE action = 'request.withdraw'")
+        assert [tuple(row) for row in noted] == [(head.user_id, made.json()["request_id"])]
+        async with turning(redis_url, str(config.database_url)) as turns:
+            await turns.serve_all()
+        found = (await guest.get(address)).json()
+        assert (found["status"], found["outcome"]["code"]) == ("withdrawn", "withdrawn")
 
 
 async def test_an_address_of_an_older_release_is_everyones(redis_url: str) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.privacy import FileAnswer
 from api.streaming import StreamedAnswer
 from engine.errors import Unavailable
 
@@ -22,7 +24,7 @@ class Reader:
         self.taken: list[Any] = []
         self.gone = asyncio.Event()
 
-    async def read(self, answer: StreamedAnswer) -> None:
+    async def read(self, answer: StreamedAnswer | FileAnswer) -> None:
         scope: Any = {"type": "http", "headers": [], "state": {}}
         await answer(scope, self._receive, self._send)
 
@@ -35,6 +37,15 @@ class Reader:
         if len(self.taken) == self.takes:
             self.gone.set()
         await asyncio.sleep(0)  # as a server does
+
+
+class Slow(Reader):
+    """Somebody who takes some messages, and then none, and stays."""
+
+    async def _send(self, message: Any) -> None:
+        self.taken.append(message)
+        if len(self.taken) > self.takes:
+            await self.gone.wait()
 
 
 def answer(pieces: AsyncGenerator[bytes, None]) -> StreamedAnswer:
@@ -67,6 +78,29 @@ async def test_nothing_more_is_made_for_a_reader_who_went() -> None:
         await reader.read(answer(endless()))
     assert ended.is_set()
     assert len(reader.taken) <= PIECES + 2
+
+
+async def test_who_takes_a_piece_too_slowly_is_cut_off_and_nothing_stays_open(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("api.streaming.SEND_WITHIN_S", 0.05)
+    ended = asyncio.Event()
+
+    async def some() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"more"
+        finally:
+            ended.set()
+
+    (tmp_path / "export").write_bytes(b"{}")
+    file = (tmp_path / "export").open("ab+")
+    for sent, takes in ((answer(some()), 2), (FileAnswer(file, []), 1)):
+        reader = Slow(takes=takes)
+        with pytest.raises(TimeoutError):
+            await reader.read(sent)
+        assert all(message.get("more_body", True) for message in reader.taken), "it does not look whole"
+    assert ended.is_set()
+    assert file.closed
 
 
 async def test_a_report_that_breaks_off_is_not_ended() -> None:
