@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from cli.options import Commands
 
 LEAST_MINUTES, MOST_MINUTES = 0.1, 24 * 60.0
+LEAST_PAUSE_S, MOST_PAUSE_S = 0.5, 60.0
 LARGEST_SEED = 2**31 - 1
 MOST_CALLERS = 1_000
+MOST_OPERATIONS = 100_000_000
 
 
 def add(commands: Commands) -> None:
@@ -30,6 +32,12 @@ def add(commands: Commands) -> None:
         "Exits 1 where a promise was broken, and says the seed that repeats it.",
     )
     parser.add_argument("--minutes", type=_minutes, default=2.0, help="How long faults are injected (default: 2).")
+    parser.add_argument(
+        "--pause", type=_pause, metavar="SECONDS", help="Between two faults, on average, from 0.5 to 60 (default: 2)."
+    )
+    parser.add_argument(
+        "--operations", type=_operations, help="End as soon as so many were asked for, though the minutes are not over."
+    )
     parser.add_argument("--seed", type=_seed, help="Which faults, and when (default: drawn, and said).")
     parser.add_argument("--callers", type=_callers, help="How many ask, from 1 to 1000 (default: 40).")
     parser.add_argument("--history", type=Path, metavar="FILE", help="Keep every request, as JSON lines.")
@@ -47,20 +55,41 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that everything is taken down
     seed = secrets.randbelow(LARGEST_SEED) if arguments.seed is None else arguments.seed
     say = _hush if arguments.quiet else _say
-    callers = arguments.callers or chaos.CALLERS
-    result = chaos.run(minutes=arguments.minutes, seed=seed, callers=callers, history=arguments.history, say=say)
+    wish = chaos.Wish(
+        seed=seed,
+        minutes=arguments.minutes,
+        pause_s=arguments.pause or chaos.PAUSE_S,
+        callers=arguments.callers or chaos.CALLERS,
+        operations=arguments.operations,
+        history=arguments.history,
+    )
+    result = chaos.run(wish, say)
     print(msgspec.json.encode(result).decode() if arguments.json else result.text())
     return 0 if result.clean else 1
 
 
 def _minutes(text: str) -> float:
+    return _number(text, "minutes", LEAST_MINUTES, MOST_MINUTES)
+
+
+def _pause(text: str) -> float:
+    return _number(text, "seconds", LEAST_PAUSE_S, MOST_PAUSE_S)
+
+
+def _number(text: str, unit: str, least: float, most: float) -> float:
     try:
-        minutes = float(text)
+        number = float(text)
     except ValueError:
-        minutes = -1.0
-    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes from {LEAST_MINUTES} to {MOST_MINUTES}")
-    return minutes
+        number = -1.0
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of {unit} from {least} to {most}")
+    return number
+
+
+def _operations(text: str) -> int:
+    if not (text.isdecimal() and 1 <= int(text) <= MOST_OPERATIONS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST_OPERATIONS}")
+    return int(text)
 
 
 def _callers(text: str) -> int:

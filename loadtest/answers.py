@@ -22,14 +22,6 @@ REPEATED = "repeated"
 _sent, _answered = attrgetter("sent"), attrgetter("answered")
 
 
-def by_resource(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """The requests of each resource."""
-    found: dict[str, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        found[entry.resource].append(entry)
-    return found
-
-
 def check_real_time_order(entries: Sequence[Entry], findings: Findings) -> None:
     """Whoever was answered before another one asked has the lower ticket.
 

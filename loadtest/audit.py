@@ -22,9 +22,9 @@ from engine.embedded.server import Lifeline
 from engine.errors import StartupRefused
 from engine.tasks import end_tasks
 from loadtest.apart import begin
-from loadtest.audit_share import NO_RESOURCE, Connection, Share, check, connected
+from loadtest.audit_share import NO_RESOURCE, UNHURRIED, Connection, Share, check, connected
 from loadtest.findings import Findings, Report
-from loadtest.record import read_head
+from loadtest.record import open_history
 
 SHARE_BYTES = 1 << 25
 """A history of less than twice as much is checked by this process alone: another needs a third of a second to start."""
@@ -63,6 +63,7 @@ async def audit(
         connection.transaction(isolation="repeatable_read", readonly=True),
         _comparing(database_url, replica_url, findings),
     ):
+        await connection.execute(UNHURRIED)
         snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
         borders = [NO_RESOURCE, *(await _borders(connection, at_most) if at_most > 1 else ()), AFTER_ALL]
         shares = [
@@ -100,8 +101,8 @@ async def audit(
 
 def _processes(history: Path) -> int:
     """How many processes a history is worth. Raises StartupRefused where it is none."""
-    read_head(history)
-    return min(SHARES_AT_MOST, os.cpu_count() or 1, history.stat().st_size // SHARE_BYTES)
+    with open_history(history):
+        return min(SHARES_AT_MOST, os.cpu_count() or 1, history.stat().st_size // SHARE_BYTES)
 
 
 async def _borders(connection: Connection, shares: int) -> Sequence[int]:

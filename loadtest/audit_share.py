@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from heapq import heappop, heappush
 from itertools import groupby
@@ -21,10 +22,10 @@ import asyncpg
 import msgspec
 
 from engine.errors import StartupRefused
-from loadtest.answers import Walk, by_resource, check_keys, check_reads, check_real_time_order
+from loadtest.answers import Walk, check_keys, check_reads, check_real_time_order
 from loadtest.findings import Findings
 from loadtest.model import Row
-from loadtest.record import Entry, read_history
+from loadtest.record import Entry, open_history
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -32,6 +33,8 @@ CHUNK = 10_000
 """Rows that are fetched at one time."""
 NO_RESOURCE = 0
 """Stands for the number of a resource that a history names and the database does not have."""
+UNHURRIED = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+"""A long history takes as long as it takes, and the snapshot stays meanwhile."""
 LEDGER = """
     SELECT
         ledger.resource, ledger.ticket, ledger.request_id::text, ledger.kind,
@@ -101,7 +104,8 @@ async def check(share: Share) -> Findings:
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         await connection.execute(f"SET TRANSACTION SNAPSHOT '{share.snapshot}'")
-        await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '256MB'; SET LOCAL jit = off")
+        await connection.execute(UNHURRIED)
+        await connection.execute("SET LOCAL work_mem = '256MB'; SET LOCAL jit = off")
         resources = {
             row["id"]: Resource(row["resource_id"], row["capacity"], row["initial_capacity"])
             for row in await connection.fetch("SELECT id, resource_id, capacity, initial_capacity FROM resource")
@@ -139,31 +143,26 @@ def _without_collector() -> Iterator[None]:
 def _requests(
     share: Share, resources: Mapping[int, Resource], findings: Findings
 ) -> tuple[bool, dict[str, list[Entry]]]:
-    """Read the history, and check what it shows alone.
+    """Read the history, keep what is of the share, and check what that shows alone.
 
     Returns whether nobody else asked for anything, and the requests of each resource of the share.
     """
-    head, entries = read_history(Path(share.history))
-    check_keys(_with_key(entries, share), findings)
     numbers = {resource.name: number for number, resource in resources.items()}
-    grouped = {
-        name: each
-        for name, each in by_resource(entries).items()
-        if share.first <= numbers.get(name, NO_RESOURCE) < share.until
-    }
+    grouped: dict[str, list[Entry]] = defaultdict(list)
+    keyed: list[Entry] = []
+    with open_history(Path(share.history)) as (head, entries):
+        for entry in entries:
+            if share.first <= numbers.get(entry.resource, NO_RESOURCE) < share.until:
+                grouped[entry.resource].append(entry)
+            if entry.key is not None and crc32(entry.key.encode()) % share.of == share.number:
+                keyed.append(entry)
+    check_keys(keyed, findings)
     for each in grouped.values():
         findings.requests += len(each)
         findings.unknown += sum(1 for entry in each if entry.status in (0, 202, 503))
         check_reads(each, findings)
         check_real_time_order(each, findings)
     return head.whole, grouped
-
-
-def _with_key(entries: Iterable[Entry], share: Share) -> Iterator[Entry]:
-    """Those whose idempotency key belongs to the share."""
-    for entry in entries:
-        if entry.key is not None and (share.of == 1 or crc32(entry.key.encode()) % share.of == share.number):
-            yield entry
 
 
 async def _walk(

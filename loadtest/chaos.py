@@ -15,7 +15,7 @@ import tempfile
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -49,7 +49,7 @@ from loadtest.behaviour import (
     entry_of,
 )
 from loadtest.caller import Caller, NoAnswer, Reply
-from loadtest.faults import Chaos, carry_out, plan
+from loadtest.faults import PAUSE_S, Chaos, carry_out, plan
 from loadtest.record import CONFIRMED, Entry, Head, Recorder
 
 CALLERS = 40
@@ -83,6 +83,7 @@ OWN_AT_MOST = 50
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run found.
 
+    minutes, pause_s  for how long faults were injected, and how far apart.
     fired, missed  faults by kind: those that were seen to happen, and those that were not.
     soon           share of the operations that had a definite answer within SOON_S, those left out that a server's
                    absence touched.
@@ -92,6 +93,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int
     minutes: float
+    pause_s: float
     callers: int
     fired: dict[str, int]
     missed: dict[str, int]
@@ -127,52 +129,69 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if not self.clean:
             lines.append(
-                f"again: firstcome chaos --minutes {self.minutes:g} --callers {self.callers} --seed {self.seed}"
+                f"again: firstcome chaos --minutes {self.minutes:.3g} --pause {self.pause_s:g} "
+                f"--callers {self.callers} --seed {self.seed}"
             )
         return "\n".join(lines)
 
 
-def run(
-    *, minutes: float, seed: int, history: Path | None, say: Callable[[str], None], callers: int = CALLERS
-) -> Result:
-    """Set everything up, do what the seed says for so many minutes, check, and take it all down again.
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What to do.
 
-    history  where the requests are written to; None: nobody keeps them.
+    minutes     for how long faults are injected.
+    pause_s     between the beginnings of two faults, on average.
+    operations  so many are enough, though the minutes are not over; None: they are never.
+    history     where the requests are written to; None: nobody keeps them.
     """
+
+    seed: int
+    minutes: float
+    pause_s: float = PAUSE_S
+    callers: int = CALLERS
+    operations: int | None = None
+    history: Path | None = None
+
+
+def run(wish: Wish, say: Callable[[str], None]) -> Result:
+    """Set everything up, do what the seed says, check, and take it all down again."""
     with tempfile.TemporaryDirectory(prefix="firstcome-chaos-") as folder:
-        file = history or Path(folder) / "history.jsonl"
-        return uvloop.run(_run(minutes, seed, callers, file, say))
+        return uvloop.run(_run(wish, wish.history or Path(folder) / "history.jsonl", say))
 
 
-async def _run(minutes: float, seed: int, callers: int, history: Path, say: Callable[[str], None]) -> Result:
+async def _run(wish: Wish, history: Path, say: Callable[[str], None]) -> Result:
     say("Starting servers, two APIs and two workers, with a cable on every edge.")
     async with Arena() as arena:
-        crowd = Crowd([place.address for place in arena.apis], seed, callers)
+        crowd = Crowd([place.address for place in arena.apis], wish.seed, wish.callers)
         await crowd.make_resources()
         chaos = Chaos(arena)
         head = Head(profile="chaos", began=datetime.now().astimezone(), whole=True)
         with Recorder(history, head) as recorder:
             crowd.start(recorder)
-            say(f"Seed {seed}: faults for {minutes:g} minutes.")
-            wrong = await _rage(chaos, seed, minutes * 60, say)
+            say(f"Seed {wish.seed}: faults for {wish.minutes:g} minutes.")
+            began = time.monotonic()
+            wrong = await _rage(chaos, crowd, wish, say)
+            raged = replace(wish, minutes=min(wish.minutes, (time.monotonic() - began) / 60))
             healed_s = await _heal(arena, crowd)
             if healed_s is None:
                 wrong.append(f"not everything was answered {HEALED_WITHIN_S:g} s after the last fault")
         say("Checking.")
-        return await _check(chaos, crowd, history, minutes=minutes, healed_s=healed_s, wrong=wrong)
+        return await _check(chaos, crowd, history, raged, healed_s=healed_s, wrong=wrong)
 
 
-async def _rage(chaos: Chaos, seed: int, seconds: float, say: Callable[[str], None]) -> list[str]:
-    """Do what was planned. Returns what went wrong with the faults themselves."""
+async def _rage(chaos: Chaos, crowd: Crowd, wish: Wish, say: Callable[[str], None]) -> list[str]:
+    """Do what was planned, until enough was asked for. Returns what went wrong with the faults themselves."""
     began = time.monotonic()
     under_way: list[asyncio.Task[None]] = []
     told_at = began
-    for planned in plan(seed, seconds):
+    for planned in plan(wish.seed, wish.minutes * 60, wish.pause_s):
         await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
+        if wish.operations is not None and len(crowd.spans) >= wish.operations:
+            break
         under_way.append(asyncio.create_task(carry_out(chaos, planned)))
         if time.monotonic() - told_at > 15:
             told_at = time.monotonic()
-            say(f"  {told_at - began:5.0f} s  {sum(chaos.fired.values())} faults")
+            say(f"  {told_at - began:5.0f} s  {chaos.fired.total()} faults  {len(crowd.spans):,} operations")
     ended = await asyncio.gather(*under_way, return_exceptions=True)
     return [f"a fault could not be injected: {error!r}" for error in ended if isinstance(error, BaseException)]
 
@@ -206,7 +225,7 @@ async def _drained(client: redis.Redis) -> bool:
 
 
 async def _check(
-    chaos: Chaos, crowd: Crowd, history: Path, *, minutes: float, healed_s: float | None, wrong: list[str]
+    chaos: Chaos, crowd: Crowd, history: Path, wish: Wish, *, healed_s: float | None, wrong: list[str]
 ) -> Result:
     """Hold everything against everything."""
     stack = chaos.arena.stack
@@ -223,9 +242,10 @@ async def _check(
     broken += [f"an innocent command was given up: resource {row[0]}, ticket {row[1]}: {row[2]}" for row in dead]
     broken += crowd.unexpected
     return Result(
-        seed=crowd.seed,
-        minutes=minutes,
-        callers=crowd.callers,
+        seed=wish.seed,
+        minutes=wish.minutes,
+        pause_s=wish.pause_s,
+        callers=wish.callers,
         fired=dict(chaos.fired),
         missed=dict(chaos.missed),
         operations=len(crowd.spans),

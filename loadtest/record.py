@@ -19,7 +19,7 @@ from engine.errors import StartupRefused
 
 FORMAT = 1
 CHUNK_BYTES = 1 << 20
-"""Lines are kept until there are so many bytes of them."""
+"""Lines are written, and read, so many bytes of them at a time."""
 CONFIRMED, QUEUED = "confirmed", "queued"
 
 
@@ -107,30 +107,34 @@ class Recorder:
             self._lines.clear()
 
 
-def read_head(file: Path) -> Head:
-    """Read the first line of a history. Raises StartupRefused where it is none."""
-    with _opened(file) as (head, _):
-        return head
-
-
 def read_history(file: Path) -> tuple[Head, list[Entry]]:
-    """Read a history. Raises StartupRefused where it is none."""
-    with _opened(file) as (head, lines):
-        return head, msgspec.json.Decoder(Entry).decode_lines(lines.read())
+    """Read a history as a whole. Raises StartupRefused where it is none."""
+    with open_history(file) as (head, entries):
+        return head, list(entries)
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[tuple[Head, BinaryIO]]:
+def open_history(file: Path) -> Iterator[tuple[Head, Iterator[Entry]]]:
+    """Open a history: its head, and its requests, which are read as they are asked for.
+
+    Raises StartupRefused where it is none, at its beginning or at the line that is wrong.
+    """
     try:
         with file.open("rb") as opened:
             head = msgspec.json.decode(opened.readline(), type=Head)
             if head.history != FORMAT:
                 raise StartupRefused(f"{file} is a history of format {head.history}; this release reads {FORMAT}.")
-            yield head, opened
+            yield head, _entries(opened)
     except OSError as error:
         raise StartupRefused(f"{file} cannot be read: {error.strerror}.") from None
     except msgspec.DecodeError as error:
         raise StartupRefused(f"{file} is not a history: {error}.") from None
+
+
+def _entries(lines: BinaryIO) -> Iterator[Entry]:
+    decoder = msgspec.json.Decoder(Entry)
+    while chunk := lines.read(CHUNK_BYTES):
+        yield from decoder.decode_lines(chunk + lines.readline())
 
 
 def write_history(file: Path, head: Head, entries: Iterable[Entry]) -> None:

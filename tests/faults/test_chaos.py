@@ -18,7 +18,7 @@ SEED = 5
 
 def test_a_short_run_of_chaos_breaks_nothing(recoveries: Recoveries) -> None:
     """Half a minute, so not every kind comes; a seed that is fixed, so a failure is one of this release's."""
-    result = chaos.run(minutes=0.5, seed=SEED, history=None, say=print)
+    result = chaos.run(chaos.Wish(seed=SEED, minutes=0.5), print)
     assert result.wrong == [], result.text()
     assert result.operations > 50
     assert len(result.fired) >= 5
@@ -26,8 +26,16 @@ def test_a_short_run_of_chaos_breaks_nothing(recoveries: Recoveries) -> None:
     recoveries.note(SEVERAL, result.healed_s)
 
 
+def test_a_run_ends_when_enough_was_asked_for() -> None:
+    result = chaos.run(chaos.Wish(seed=SEED, minutes=5, operations=200), print)
+    assert result.wrong == [], result.text()
+    assert 200 <= result.operations < 20_000
+    assert result.minutes < 1
+
+
 def test_a_seed_makes_one_plan_and_another_seed_another() -> None:
     assert plan(1, 600) == plan(1, 600)
+    assert [each.kind for each in plan(1, 600, 1.0)][:50] == [each.kind for each in plan(1, 600)][:50]
     assert [each.kind for each in plan(1, 600)] != [each.kind for each in plan(2, 600)]
 
 
@@ -54,6 +62,7 @@ def test_what_was_broken_is_said_with_the_command_that_repeats_it(healed_s: floa
     found = Result(
         seed=7,
         minutes=0.5,
+        pause_s=2.0,
         callers=40,
         fired={"Redis is killed": 2},
         missed={"a worker is killed": 1},
@@ -67,14 +76,20 @@ def test_what_was_broken_is_said_with_the_command_that_repeats_it(healed_s: floa
     )
     said = found.text()
     assert not found.clean
-    assert said.endswith("again: firstcome chaos --minutes 0.5 --callers 40 --seed 7")
+    assert said.endswith("again: firstcome chaos --minutes 0.5 --pause 2 --callers 40 --seed 7")
     assert "broken  replay: room-01: it should be refused" in said
     assert "98.76% had a definite answer within 5 s" in said
     assert ("not within" in said) == (healed_s is None)
 
 
 def test_a_seed_and_minutes_that_are_none_are_refused() -> None:
-    for wrong in (("--minutes", "0"), ("--minutes", "nan"), ("--seed", "-1")):
+    for wrong in (
+        ("--minutes", "0"),
+        ("--minutes", "nan"),
+        ("--seed", "-1"),
+        ("--pause", "0.1"),
+        ("--operations", "0"),
+    ):
         refused = firstcome("chaos", *wrong)
         assert refused.returncode == 2
         assert "is not a" in refused.stderr
