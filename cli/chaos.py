@@ -33,13 +33,17 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--minutes", type=_minutes, default=2.0, help="How long faults are injected (default: 2).")
     parser.add_argument(
-        "--pause", type=_pause, metavar="SECONDS", help="Between two faults, on average, from 0.5 to 60 (default: 2)."
+        "--pause",
+        type=_pause,
+        default=2.0,
+        metavar="SECONDS",
+        help="Between two faults, on average, from 0.5 to 60 (default: 2).",
     )
     parser.add_argument(
         "--operations", type=_operations, help="End as soon as so many were asked for, though the minutes are not over."
     )
     parser.add_argument("--seed", type=_seed, help="Which faults, and when (default: drawn, and said).")
-    parser.add_argument("--callers", type=_callers, help="How many ask, from 1 to 1000 (default: 40).")
+    parser.add_argument("--callers", type=_callers, default=40, help="How many ask, from 1 to 1000 (default: 40).")
     parser.add_argument("--history", type=Path, metavar="FILE", help="Keep every request, as JSON lines.")
     parser.add_argument("--quiet", action="store_true", help="Do not tell what goes on.")
     add_json(parser)
@@ -58,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     wish = chaos.Wish(
         seed=seed,
         minutes=arguments.minutes,
-        pause_s=arguments.pause or chaos.PAUSE_S,
-        callers=arguments.callers or chaos.CALLERS,
+        pause_s=arguments.pause,
+        callers=arguments.callers,
         operations=arguments.operations,
         history=arguments.history,
     )

@@ -49,11 +49,9 @@ from loadtest.behaviour import (
     entry_of,
 )
 from loadtest.caller import Caller, NoAnswer, Reply
-from loadtest.faults import PAUSE_S, Chaos, carry_out, plan
+from loadtest.faults import Chaos, carry_out, plan
 from loadtest.record import CONFIRMED, Entry, Head, Recorder
 
-CALLERS = 40
-"""Unless another number is given."""
 ROOMS, COURSES, CLUBS = 16, 4, 4
 """Resources with one place, with several, and with several that are booked by the series alone: those keep the others
 within what the audit's model replays. A series is decided alone, so that one club would hold everyone up."""
@@ -147,8 +145,8 @@ class Wish:
 
     seed: int
     minutes: float
-    pause_s: float = PAUSE_S
-    callers: int = CALLERS
+    pause_s: float = 2.0
+    callers: int = 40
     operations: int | None = None
     history: Path | None = None
 

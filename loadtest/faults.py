@@ -22,8 +22,6 @@ from redis.exceptions import RedisError
 from loadtest.arena import Arena, Place
 from loadtest.wire import Direction, Wire
 
-PAUSE_S = 2.0
-"""Between the beginnings of two faults, on average, unless another number is given: several are under way at once."""
 FIRED_WITHIN_S = 20.0
 """A point at which a process is to die is reached within this, if it is reached at all."""
 POLL_S = 0.02
@@ -74,7 +72,7 @@ class Planned:
     seed: str
 
 
-def plan(seed: int, seconds: float, pause_s: float = PAUSE_S) -> list[Planned]:
+def plan(seed: int, seconds: float, pause_s: float = 2.0) -> list[Planned]:
     """Every kind in random order, then every kind again. The same seed makes the same plan, faster or slower."""
     dice = random.Random(f"chaos {seed}")
     planned: list[Planned] = []
