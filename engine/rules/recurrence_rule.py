@@ -28,7 +28,7 @@ MAX_WEEKDAY_NUMBER = 53
 MAX_PART = 60
 """Characters of a refused part that are quoted."""
 RULES = 1_024
-"""How many stored rules are kept as they were read: some 2 KB each."""
+"""How many rules are kept as they were read: some 3 KB each, with the text."""
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """Monday is 0, as ``date.weekday`` has it."""
@@ -150,7 +150,6 @@ def parse_rule(text: str, *, zone: ZoneInfo) -> Rule:
     return _read(text, zone)
 
 
-@lru_cache(maxsize=RULES)
 def rule_of(text: str) -> Rule:
     """The rule of which ``Rule.text`` is the text: what was stored is read again, however long it became."""
     return _read(text, ZoneInfo("UTC"))
@@ -162,6 +161,7 @@ def utc_text(instant: datetime) -> str:
     return f"{at.year:04}{at.month:02}{at.day:02}T{at.hour:02}{at.minute:02}{at.second:02}Z"
 
 
+@lru_cache(maxsize=RULES)
 def _read(text: str, zone: ZoneInfo) -> Rule:
     parts = _split(text)
     _check_scale(parts)
