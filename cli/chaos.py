@@ -14,7 +14,7 @@ from cli.options import add_json
 if TYPE_CHECKING:
     from cli.options import Commands
 
-LEAST_MINUTES, MOST_MINUTES = 0.1, 24 * 60.0
+LEAST_MINUTES, MOST_MINUTES = 0.001, 24 * 60.0
 LEAST_PAUSE_S, MOST_PAUSE_S = 0.5, 60.0
 LARGEST_SEED = 2**31 - 1
 MOST_CALLERS = 1_000
@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
         "--operations", type=_operations, help="End as soon as so many were asked for, though the minutes are not over."
     )
     parser.add_argument("--seed", type=_seed, help="Which faults, and when (default: drawn, and said).")
-    parser.add_argument("--callers", type=_callers, default=40, help="How many ask, from 1 to 1000 (default: 40).")
+    parser.add_argument("--callers", type=_callers, help="How many ask, from 1 to 1000 (default: 40).")
     parser.add_argument("--history", type=Path, metavar="FILE", help="Keep every request, as JSON lines.")
     parser.add_argument("--quiet", action="store_true", help="Do not tell what goes on.")
     add_json(parser)
@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     wish = chaos.Wish(
         seed=seed,
         minutes=arguments.minutes,
-        pause_s=arguments.pause,
-        callers=arguments.callers,
+        pause_s=arguments.pause or chaos.PAUSE_S,
+        callers=arguments.callers or chaos.CALLERS,
         operations=arguments.operations,
         history=arguments.history,
     )

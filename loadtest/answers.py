@@ -71,6 +71,11 @@ def check_reads(entries: Iterable[Entry], findings: Findings) -> None:
             findings.broken("own_booking_seen", entry.resource, detail, tickets=[entry.seen or 0])
 
 
+def _other(told: str | None, held: str | None) -> bool:
+    """Whether an answer told another identifier than the row's, in whatever spelling."""
+    return told is not None and told != held and told.lower() != held
+
+
 class Walk:
     """One resource's rows in ticket order, held against the model and against what callers were told.
 
@@ -156,12 +161,12 @@ class Walk:
     def _compare(self, row: Row, entry: Entry) -> None:
         held, kind = row.reason or row.outcome, KINDS.get(entry.operation)
         # A replayed answer need not say to which request it was first given.
-        if entry.request_id not in (None, row.request_id) or entry.outcome != held or kind != row.kind:
+        if _other(entry.request_id, row.request_id) or entry.outcome != held or kind != row.kind:
             said = f"{kind} {entry.request_id} {entry.outcome}"
             self._break(
                 "answers_in_ledger", row, f"the answer says {said}, the ledger {row.kind} {row.request_id} {held}"
             )
-        elif held == CONFIRMED and entry.booking != row.booking:
+        elif held == CONFIRMED and (entry.booking is None or _other(entry.booking, row.booking)):
             self._break("answers_in_ledger", row, f"the answer names booking {entry.booking}")
 
     def _break(self, rule: str, row: Row, detail: str) -> None:

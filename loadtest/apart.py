@@ -11,6 +11,13 @@ import msgspec
 from engine.embedded.server import Lifeline, launch
 from loadtest.processes import ROOT
 
+WORDS = 500
+
+
+def last_words(said: bytes) -> str:
+    """The end of what a process said, for a sentence about its failure."""
+    return said.decode(errors="replace").strip()[-WORDS:] or "no word"
+
 
 def begin(module: str, order: msgspec.Struct, lifeline: Lifeline) -> subprocess.Popen[bytes]:
     """Start ``main`` of a module, and tell it the order as JSON. It ends with the lifeline, whatever happens to us."""

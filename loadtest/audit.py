@@ -21,8 +21,16 @@ import msgspec
 from engine.embedded.server import Lifeline
 from engine.errors import StartupRefused
 from engine.tasks import end_tasks
-from loadtest.apart import begin
-from loadtest.audit_share import NO_RESOURCE, UNHURRIED, Connection, Share, check, connected
+from loadtest.apart import begin, last_words
+from loadtest.audit_share import (
+    NO_RESOURCE,
+    UNHURRIED,
+    Connection,
+    Share,
+    check,
+    connected,
+    refused_in_a_sentence,
+)
 from loadtest.findings import Findings, Report
 from loadtest.record import open_history
 
@@ -31,7 +39,6 @@ SHARE_BYTES = 1 << 25
 SHARES_AT_MOST = 8
 AFTER_ALL = (1 << 63) - 1
 """More than any resource's number."""
-WORDS = 500
 REPLICA_WITHIN_S = 30.0
 REPLICA_POLL_S = 0.1
 CONTENT = """
@@ -57,8 +64,10 @@ async def audit(
     """
     began = time.monotonic()
     findings = Findings()
-    at_most = _processes(history)
+    size = _size(history)  # before the snapshot: whatever was answered by then has its row in it
+    at_most = min(SHARES_AT_MOST, os.cpu_count() or 1, size // SHARE_BYTES)
     async with (
+        refused_in_a_sentence(),
         connected(database_url) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
         _comparing(database_url, replica_url, findings),
@@ -69,6 +78,7 @@ async def audit(
         shares = [
             Share(
                 history=str(history),
+                size=size,
                 database_url=database_url,
                 snapshot=snapshot,
                 number=number,
@@ -99,10 +109,10 @@ async def audit(
     )
 
 
-def _processes(history: Path) -> int:
-    """How many processes a history is worth. Raises StartupRefused where it is none."""
+def _size(history: Path) -> int:
+    """How many bytes a history has. Raises StartupRefused where it is none."""
     with open_history(history):
-        return min(SHARES_AT_MOST, os.cpu_count() or 1, history.stat().st_size // SHARE_BYTES)
+        return history.stat().st_size
 
 
 async def _borders(connection: Connection, shares: int) -> Sequence[int]:
@@ -134,7 +144,7 @@ def _check_apart(share: Share, lifeline: Lifeline) -> Findings:
     with process.stdout:
         said = process.stdout.read()
     if process.wait() != 0:
-        raise StartupRefused(f"The audit failed: {said.decode(errors='replace').strip()[-WORDS:] or 'no word'}")
+        raise StartupRefused(f"The audit failed: {last_words(said)}")
     return msgspec.json.decode(said, type=Findings)
 
 

@@ -43,18 +43,21 @@ LEDGER = """
         date_part('epoch', ledger.decided_at),
         booking.id IS NOT NULL OR series.id IS NOT NULL
     FROM ledger
-    LEFT JOIN booking ON booking.id = ledger.booking AND booking.resource >= $1 AND booking.resource < $2
-    LEFT JOIN series ON series.id = ledger.booking
+    LEFT JOIN booking ON booking.id = ledger.booking AND booking.resource = ledger.resource
+        AND booking.resource >= $1 AND booking.resource < $2
+    LEFT JOIN series ON series.id = ledger.booking AND series.resource = ledger.resource
     WHERE ledger.resource >= $1 AND ledger.resource < $2
     ORDER BY ledger.resource, ledger.ticket
 """
 STANDING = """
     SELECT resource, ticket, id::text, date_part('epoch', lower(during)), date_part('epoch', upper(during)), places
     FROM booking
-    WHERE live AND upper(during) > now() AND coalesce(slot = id, true) AND resource >= $1 AND resource < $2
+    WHERE live AND upper(during) > now() AND resource >= $1 AND resource < $2
     ORDER BY resource, lower(during)
 """
-"""What claims the time of its resource: a seat claims none, its slot does."""
+"""What claims the time of its resource: a seat claims none, its slot does. ``live`` is made of status and slot by
+PostgreSQL; its index has the rows in this order.
+"""
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +66,11 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     snapshot      of the transaction in which the whole audit reads, as ``pg_export_snapshot`` names it.
     number, of    which of how many shares: an idempotency key, which may be used on any resource, belongs to one.
     first, until  the numbers of its resources: ``first <= number < until``.
+    size          bytes of the history that were there before the snapshot.
     """
 
     history: str
+    size: int
     database_url: str
     snapshot: str
     number: int
@@ -91,7 +96,7 @@ def main() -> None:
     share = msgspec.json.decode(sys.stdin.buffer.read(), type=Share)
     try:
         found = asyncio.run(check(share))
-    except (StartupRefused, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except StartupRefused as error:
         sys.exit(str(error))
     sys.stdout.buffer.write(msgspec.json.encode(found))
 
@@ -100,6 +105,7 @@ async def check(share: Share) -> Findings:
     """Check a share. Raises StartupRefused where the history cannot be read or the database does not answer."""
     findings = Findings()
     async with (
+        refused_in_a_sentence(),
         connected(share.database_url) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
@@ -118,12 +124,18 @@ async def check(share: Share) -> Findings:
 
 
 @asynccontextmanager
-async def connected(url: str) -> AsyncIterator[Connection]:
-    """A connection for a while. Raises StartupRefused in a sentence."""
+async def refused_in_a_sentence() -> AsyncIterator[None]:
+    """Raise StartupRefused for whatever the database or the way to it does."""
     try:
-        connection = await asyncpg.connect(url, timeout=10)
-    except (OSError, asyncpg.PostgresError) as error:
+        yield
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise StartupRefused(f"The database does not answer: {error}.") from error
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Connection]:
+    """A connection for a while."""
+    connection = await asyncpg.connect(url, timeout=10)
     try:
         yield connection
     finally:
@@ -150,7 +162,7 @@ def _requests(
     numbers = {resource.name: number for number, resource in resources.items()}
     grouped: dict[str, list[Entry]] = defaultdict(list)
     keyed: list[Entry] = []
-    with open_history(Path(share.history)) as (head, entries):
+    with open_history(Path(share.history), share.size) as (head, entries):
         for entry in entries:
             if share.first <= numbers.get(entry.resource, NO_RESOURCE) < share.until:
                 grouped[entry.resource].append(entry)

@@ -17,6 +17,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import floor
 from pathlib import Path
 
 import asyncpg
@@ -52,6 +53,10 @@ from loadtest.caller import Caller, NoAnswer, Reply
 from loadtest.faults import Chaos, carry_out, plan
 from loadtest.record import CONFIRMED, Entry, Head, Recorder
 
+CALLERS = 40
+"""Unless another number is given."""
+PAUSE_S = 2.0
+"""Between the beginnings of two faults, on average, unless another number is given: several are under way at once."""
 ROOMS, COURSES, CLUBS = 16, 4, 4
 """Resources with one place, with several, and with several that are booked by the series alone: those keep the others
 within what the audit's model replays. A series is decided alone, so that one club would hold everyone up."""
@@ -81,7 +86,7 @@ OWN_AT_MOST = 50
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a run found.
 
-    minutes, pause_s  for how long faults were injected, and how far apart.
+    minutes, pause_s  how long after the beginning the last fault began, at most, and how far apart they were.
     fired, missed  faults by kind: those that were seen to happen, and those that were not.
     soon           share of the operations that had a definite answer within SOON_S, those left out that a server's
                    absence touched.
@@ -127,7 +132,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if not self.clean:
             lines.append(
-                f"again: firstcome chaos --minutes {self.minutes:.3g} --pause {self.pause_s:g} "
+                f"again: firstcome chaos --minutes {self.minutes:g} --pause {self.pause_s:g} "
                 f"--callers {self.callers} --seed {self.seed}"
             )
         return "\n".join(lines)
@@ -145,8 +150,8 @@ class Wish:
 
     seed: int
     minutes: float
-    pause_s: float = 2.0
-    callers: int = 40
+    pause_s: float = PAUSE_S
+    callers: int = CALLERS
     operations: int | None = None
     history: Path | None = None
 
@@ -160,38 +165,39 @@ def run(wish: Wish, say: Callable[[str], None]) -> Result:
 async def _run(wish: Wish, history: Path, say: Callable[[str], None]) -> Result:
     say("Starting servers, two APIs and two workers, with a cable on every edge.")
     async with Arena() as arena:
-        crowd = Crowd([place.address for place in arena.apis], wish.seed, wish.callers)
+        crowd = Crowd([place.address for place in arena.apis], wish.seed, wish.callers, wish.operations)
         await crowd.make_resources()
         chaos = Chaos(arena)
         head = Head(profile="chaos", began=datetime.now().astimezone(), whole=True)
         with Recorder(history, head) as recorder:
             crowd.start(recorder)
             say(f"Seed {wish.seed}: faults for {wish.minutes:g} minutes.")
-            began = time.monotonic()
-            wrong = await _rage(chaos, crowd, wish, say)
-            raged = replace(wish, minutes=min(wish.minutes, (time.monotonic() - began) / 60))
+            minutes, wrong = await _rage(chaos, crowd, wish, say)
             healed_s = await _heal(arena, crowd)
             if healed_s is None:
                 wrong.append(f"not everything was answered {HEALED_WITHIN_S:g} s after the last fault")
         say("Checking.")
-        return await _check(chaos, crowd, history, raged, healed_s=healed_s, wrong=wrong)
+        return await _check(chaos, crowd, history, replace(wish, minutes=minutes), healed_s=healed_s, wrong=wrong)
 
 
-async def _rage(chaos: Chaos, crowd: Crowd, wish: Wish, say: Callable[[str], None]) -> list[str]:
-    """Do what was planned, until enough was asked for. Returns what went wrong with the faults themselves."""
+async def _rage(chaos: Chaos, crowd: Crowd, wish: Wish, say: Callable[[str], None]) -> tuple[float, list[str]]:
+    """Do what was planned, until enough was asked for.
+
+    Returns for how many minutes a plan has the same faults, and what went wrong with the faults themselves.
+    """
     began = time.monotonic()
     under_way: list[asyncio.Task[None]] = []
-    told_at = began
+    told_at, minutes = began, wish.minutes
     for planned in plan(wish.seed, wish.minutes * 60, wish.pause_s):
-        await asyncio.sleep(max(0.0, began + planned.at_s - time.monotonic()))
-        if wish.operations is not None and len(crowd.spans) >= wish.operations:
+        if await crowd.had_enough(within_s=began + planned.at_s - time.monotonic()):
+            minutes = floor(planned.at_s / 60 * 1_000) / 1_000  # before this one, and behind the one before it
             break
         under_way.append(asyncio.create_task(carry_out(chaos, planned)))
         if time.monotonic() - told_at > 15:
             told_at = time.monotonic()
             say(f"  {told_at - began:5.0f} s  {chaos.fired.total()} faults  {len(crowd.spans):,} operations")
     ended = await asyncio.gather(*under_way, return_exceptions=True)
-    return [f"a fault could not be injected: {error!r}" for error in ended if isinstance(error, BaseException)]
+    return minutes, [f"a fault could not be injected: {error!r}" for error in ended if isinstance(error, BaseException)]
 
 
 async def _heal(arena: Arena, crowd: Crowd) -> float | None:
@@ -290,6 +296,7 @@ class Own:
 class Crowd:
     """Callers who ask until they are told.
 
+    operations  so many are enough; None: they never are.
     spans       of every operation, by the monotonic clock: when it was first asked for, and when it was decided.
     unexpected  answers that no fault excuses.
     """
@@ -297,13 +304,15 @@ class Crowd:
     addresses: Sequence[str]
     seed: int
     callers: int
+    operations: int | None = None
     spans: list[tuple[float, float]] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
+    _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _stopping: bool = False
     _calls: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def make_resources(self) -> None:
-        """Make rooms and courses. Raises StartupRefused where the API does not come up."""
+        """Make rooms, courses and clubs. Raises StartupRefused where the API does not come up."""
         caller = Caller(self.addresses[0])
         deadline = time.monotonic() + READY_WITHIN_S
         wanted = [(f"room-{number:02d}", 1) for number in range(ROOMS)]
@@ -320,6 +329,20 @@ class Crowd:
     def start(self, recorder: Recorder) -> None:
         """Let them begin."""
         self._calls = [asyncio.create_task(_Person(self, number, recorder).live()) for number in range(self.callers)]
+
+    def count(self, since: float) -> None:
+        """Note that what was asked for since then is decided."""
+        self.spans.append((since, time.monotonic()))
+        if len(self.spans) == self.operations:
+            self._enough.set()
+
+    async def had_enough(self, *, within_s: float) -> bool:
+        """Wait until so many operations were decided as are wished for, or so long."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._enough.wait()
+        except TimeoutError:
+            return False
 
     async def stop(self) -> None:
         """Let everyone have the answer that he waits for."""
@@ -363,7 +386,7 @@ class _Person:
                 ask, start = self._next()
                 since = time.monotonic()
                 entry = await self._until_decided(ask)
-                self._crowd.spans.append((since, time.monotonic()))
+                self._crowd.count(since)
                 self._learn(ask, start, entry)
                 await asyncio.sleep(self._dice.uniform(0, 2 * THINK_S))
         finally:

@@ -12,14 +12,13 @@ import msgspec
 
 from engine.embedded.server import Lifeline
 from engine.errors import StartupRefused
-from loadtest.apart import begin
+from loadtest.apart import begin, last_words
 from loadtest.order import ANSWER_WITHIN_S, Order, Progress, Sent, told
 
 Name = Literal["locust", "light"]
 MODULES: dict[Name, str] = {"locust": "loadtest.locust_callers", "light": "loadtest.light"}
 SPARE_S = 60.0
 """How much longer than its load a generator may take: to connect, to hear the last answers, to write."""
-WORDS = 500
 
 
 def choose(wanted: str) -> Name:
@@ -57,18 +56,18 @@ def drive(order: Order, generator: Name, *, seconds: float, say: Callable[[str],
 
 def _hear(process: subprocess.Popen[bytes], generator: Name, say: Callable[[str], None]) -> Sent:
     assert process.stdout is not None
-    words: list[str] = []
+    words = b""
     sent: Sent | None = None
     for line in process.stdout:
         try:
             found = told.decode(line)
         except msgspec.DecodeError:
-            words.append(line.decode(errors="replace").strip())
+            words += line
             continue
         if isinstance(found, Progress):
             say(found.text())
         else:
             sent = found
     if process.wait() != 0 or sent is None:
-        raise StartupRefused(f"The generator {generator} failed: {' '.join(words)[-WORDS:] or 'no word'}.")
+        raise StartupRefused(f"The generator {generator} failed: {last_words(words)}.")
     return sent

@@ -72,7 +72,7 @@ class Planned:
     seed: str
 
 
-def plan(seed: int, seconds: float, pause_s: float = 2.0) -> list[Planned]:
+def plan(seed: int, seconds: float, pause_s: float) -> list[Planned]:
     """Every kind in random order, then every kind again. The same seed makes the same plan, faster or slower."""
     dice = random.Random(f"chaos {seed}")
     planned: list[Planned] = []

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Annotated, BinaryIO, Self
 
 import msgspec
 
@@ -20,6 +20,8 @@ from engine.errors import StartupRefused
 FORMAT = 1
 CHUNK_BYTES = 1 << 20
 """Lines are written, and read, so many bytes of them at a time."""
+Identifier = Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
+"""The text of an UUID. It is compared as a text: a million are not taken apart."""
 CONFIRMED, QUEUED = "confirmed", "queued"
 
 
@@ -45,7 +47,7 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     status     of HTTP; 0 where there was no answer.
     outcome    ``confirmed``, ``queued``, or the code of the problem.
     ticket     as the answer told it.
-    request_id, booking  as the answer told it: the canonical text of an UUID; None where it did not.
+    request_id, booking  as the answer told it: the text of an UUID; None where it did not.
     body_hash  of what was sent (method, path and body).
     replayed   the answer says that it is that of an earlier request with the same key.
     seen       ticket of the version that a reader brought with him.
@@ -62,8 +64,8 @@ class Entry(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     status: int = 0
     outcome: str | None = None
     ticket: int | None = None
-    request_id: str | None = None
-    booking: str | None = None
+    request_id: Identifier | None = None
+    booking: Identifier | None = None
     body_hash: str | None = None
     replayed: bool = False
     seen: int | None = None
@@ -114,27 +116,29 @@ def read_history(file: Path) -> tuple[Head, list[Entry]]:
 
 
 @contextmanager
-def open_history(file: Path) -> Iterator[tuple[Head, Iterator[Entry]]]:
+def open_history(file: Path, size: int | None = None) -> Iterator[tuple[Head, Iterator[Entry]]]:
     """Open a history: its head, and its requests, which are read as they are asked for.
 
-    Raises StartupRefused where it is none, at its beginning or at the line that is wrong.
+    size  bytes that were there when it counted: no line that begins behind them is read; None: all are.
+
+    Raises StartupRefused where it is none, also while it is read.
     """
     try:
         with file.open("rb") as opened:
             head = msgspec.json.decode(opened.readline(), type=Head)
             if head.history != FORMAT:
                 raise StartupRefused(f"{file} is a history of format {head.history}; this release reads {FORMAT}.")
-            yield head, _entries(opened)
+            yield head, _entries(opened, file.stat().st_size if size is None else size)
     except OSError as error:
         raise StartupRefused(f"{file} cannot be read: {error.strerror}.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StartupRefused(f"{file} is not a history: {error}.") from None
 
 
-def _entries(lines: BinaryIO) -> Iterator[Entry]:
+def _entries(lines: BinaryIO, size: int) -> Iterator[Entry]:
     decoder = msgspec.json.Decoder(Entry)
-    while chunk := lines.read(CHUNK_BYTES):
-        yield from decoder.decode_lines(chunk + lines.readline())
+    while chunk := lines.read(min(CHUNK_BYTES, max(0, size - lines.tell()))):
+        yield from decoder.decode_lines(chunk if chunk.endswith(b"\n") else chunk + lines.readline())
 
 
 def write_history(file: Path, head: Head, entries: Iterable[Entry]) -> None:

@@ -28,7 +28,9 @@ MAX_WEEKDAY_NUMBER = 53
 MAX_PART = 60
 """Characters of a refused part that are quoted."""
 RULES = 1_024
-"""How many rules are kept as they were read: some 3 KB each, with the text."""
+"""How many stored rules are kept as they were read: some 2 KB each."""
+STRANGERS_RULES = 256
+"""How many of those that were sent are kept: each is read two or three times on its way."""
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 """Monday is 0, as ``date.weekday`` has it."""
@@ -136,6 +138,7 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
         return msgspec.structs.replace(self, by_month=months, by_month_day=(start.day,))
 
 
+@lru_cache(maxsize=STRANGERS_RULES)
 def parse_rule(text: str, *, zone: ZoneInfo) -> Rule:
     """Read a stranger's rule.
 
@@ -150,6 +153,7 @@ def parse_rule(text: str, *, zone: ZoneInfo) -> Rule:
     return _read(text, zone)
 
 
+@lru_cache(maxsize=RULES)
 def rule_of(text: str) -> Rule:
     """The rule of which ``Rule.text`` is the text: what was stored is read again, however long it became."""
     return _read(text, ZoneInfo("UTC"))
@@ -161,7 +165,6 @@ def utc_text(instant: datetime) -> str:
     return f"{at.year:04}{at.month:02}{at.day:02}T{at.hour:02}{at.minute:02}{at.second:02}Z"
 
 
-@lru_cache(maxsize=RULES)
 def _read(text: str, zone: ZoneInfo) -> Rule:
     parts = _split(text)
     _check_scale(parts)

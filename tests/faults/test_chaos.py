@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from loadtest import chaos
-from loadtest.chaos import Result, share_soon
+from loadtest.chaos import PAUSE_S, Result, share_soon
 from loadtest.faults import KINDS, plan
 from tests.cli.running import firstcome
 from tests.faults.matrix import Recoveries
@@ -30,21 +30,23 @@ def test_a_run_ends_when_enough_was_asked_for() -> None:
     result = chaos.run(chaos.Wish(seed=SEED, minutes=5, operations=200), print)
     assert result.wrong == [], result.text()
     assert 200 <= result.operations < 20_000
-    assert result.minutes < 1
+    again = plan(SEED, result.minutes * 60, PAUSE_S)
+    assert result.minutes < 5
+    assert len(again) == sum(result.fired.values()) + sum(result.missed.values()), "the same minutes, the same faults"
 
 
 def test_a_seed_makes_one_plan_and_another_seed_another() -> None:
-    assert plan(1, 600) == plan(1, 600)
-    assert [each.kind for each in plan(1, 600, 1.0)][:50] == [each.kind for each in plan(1, 600)][:50]
-    assert [each.kind for each in plan(1, 600)] != [each.kind for each in plan(2, 600)]
+    assert plan(1, 600, PAUSE_S) == plan(1, 600, PAUSE_S)
+    assert [each.kind for each in plan(1, 600, 1.0)][:50] == [each.kind for each in plan(1, 600, PAUSE_S)][:50]
+    assert [each.kind for each in plan(1, 600, PAUSE_S)] != [each.kind for each in plan(2, 600, PAUSE_S)]
 
 
 def test_every_kind_comes_before_one_comes_again() -> None:
-    kinds = [each.kind for each in plan(3, 600)]
+    kinds = [each.kind for each in plan(3, 600, PAUSE_S)]
     counts = Counter(kinds[: 2 * len(KINDS)])
     assert set(counts) == set(KINDS)
     assert set(counts.values()) == {2}
-    assert all(each.at_s <= 600 for each in plan(3, 600))
+    assert all(each.at_s <= 600 for each in plan(3, 600, PAUSE_S))
 
 
 def test_the_absence_of_a_server_is_left_out_and_nothing_else() -> None:

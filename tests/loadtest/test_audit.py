@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,9 +17,9 @@ from engine.errors import StartupRefused
 from loadtest import load
 from loadtest.audit import audit, check_each
 from loadtest.audit_share import Share
-from loadtest.findings import Report
+from loadtest.findings import Findings, Report
 from loadtest.ground import Connection, ask, with_path
-from loadtest.record import CONFIRMED, Entry, read_history, write_history
+from loadtest.record import CONFIRMED, Entry, Head, open_history, read_history, write_history
 from loadtest.site import own_site
 from tests.cli.running import firstcome
 from tests.conftest import execute
@@ -144,13 +145,42 @@ def test_damage_in_the_database_is_found(ran: Ran, damage: str, rules: set[str])
     assert "broken" in found.text()
 
 
-@pytest.mark.parametrize("damage", ["", BOOKING_GONE, ROW_GONE, DECIDED_TWICE], ids=["none", "gone", "row", "twice"])
-def test_several_processes_find_what_one_finds(ran: Ran, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = audited(ran, damage=damage)
+ELSEWHERE = """
+    INSERT INTO resource (resource_id, name, time_zone, capacity, initial_capacity)
+    VALUES ('elsewhere', 'Elsewhere', 'UTC', 1, 1);
+    UPDATE booking SET resource = (SELECT max(id) FROM resource) WHERE id = (
+        SELECT booking FROM ledger WHERE kind = 'book' AND outcome = 'confirmed' ORDER BY resource, ticket LIMIT 1
+    )
+"""
+"""A booking that lies on another resource than its ledger row, in the last share."""
+
+
+def several(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Have three processes check. Returns where their number will be noted."""
+    noted: list[int] = []
+
+    async def noting(shares: Sequence[Share]) -> list[Findings]:
+        noted.append(len(shares))
+        return await check_each(shares)
+
     monkeypatch.setattr("loadtest.audit.SHARE_BYTES", 1)
     monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr("loadtest.audit.check_each", noting)
+    return noted
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", BOOKING_GONE, ROW_GONE, DECIDED_TWICE, ELSEWHERE],
+    ids=["none", "booking gone", "row gone", "twice", "elsewhere"],
+)
+def test_several_processes_find_what_one_finds(ran: Ran, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = audited(ran, damage=damage)
+    shares = several(monkeypatch)
     together = audited(ran, damage=damage)
+    assert shares == [3]
     assert together.checks == alone.checks
+    assert alone.clean == (not damage)
     assert (together.operations, together.unknown, together.tickets) == (alone.operations, alone.unknown, alone.tickets)
     assert sorted(map(str, together.violations)) == sorted(map(str, alone.violations))
     assert together.notes == alone.notes
@@ -159,19 +189,24 @@ def test_several_processes_find_what_one_finds(ran: Ran, damage: str, monkeypatc
 def test_several_processes_find_a_key_that_was_used_on_two_resources(
     ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def numbers(connection: Connection) -> dict[str, int]:
+        return {row["resource_id"]: row["id"] for row in await connection.fetch("SELECT resource_id, id FROM resource")}
+
+    number: dict[str, int] = ask(ran.database_url, numbers)
     head, entries = read_history(ran.history)
     told = [entry for entry in entries if entry.operation == "book" and entry.definite and not entry.replayed]
-    one, other = told[0], next(entry for entry in told if entry.resource != told[0].resource)
-    one.key = other.key = "the same"
+    told.sort(key=lambda entry: number[entry.resource])
+    told[0].key = told[-1].key = "the same"
     write_history(tmp_path / "history.jsonl", head, entries)
-    monkeypatch.setattr("loadtest.audit.SHARE_BYTES", 1)
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    shares = several(monkeypatch)
     found = asyncio.run(audit(tmp_path / "history.jsonl", ran.database_url))
     assert [one.rule for one in found.violations] == ["same_key_same_answer"]
+    assert shares == [3]
 
 
 async def test_a_process_that_cannot_check_says_why() -> None:
-    share = Share(history="/nowhere", database_url="", snapshot="", number=0, of=2, first=0, until=1)
+    nowhere = "postgresql://127.0.0.1:1/none"
+    share = Share(history="", size=1, database_url=nowhere, snapshot="", number=0, of=2, first=0, until=1)
     with pytest.raises(StartupRefused, match=r"^The audit failed: The database does not answer"):
         await check_each([share, share])
 
@@ -257,12 +292,29 @@ def test_the_command_says_what_it_checked_and_exits_1_where_something_is_broken(
     assert "900000" in damaged.stdout
 
 
+def test_what_is_written_after_the_snapshot_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "history.jsonl"
+    entries = [Entry(operation="book", caller="a", resource="room", sent=float(number)) for number in range(5)]
+    head = Head(profile="x", began=datetime.now(UTC), whole=False)
+    write_history(file, head, entries[:3])
+    size = file.stat().st_size
+    write_history(file, head, entries)
+    for cut in (size, size - 1):
+        with open_history(file, cut) as (_, read):
+            assert [entry.sent for entry in read] == [0.0, 1.0, 2.0]
+
+
+HEAD = b'{"history":1,"profile":"load","began":"2026-01-01T00:00:00Z","whole":true}\n'
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"{}\n", "is not a history"),
         (b'{"history":2,"profile":"load","began":"2026-01-01T00:00:00Z","whole":true}\n', "of format 2"),
-        (b'{"history":1,"profile":"load","began":"2026-01-01T00:00:00Z","whole":true}\n{"operation":1}', "not a hist"),
+        (HEAD + b'{"operation":1}', "not a hist"),
+        (HEAD + b'{"operation":"\xff","caller":"a","resource":"r","sent":1}', "not a history"),
+        (HEAD + b'{"operation":"a","caller":"a","resource":"r","sent":1,"request_id":"7"}', "not a history"),
     ],
 )
 def test_what_is_no_history_is_refused_in_a_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -126,6 +126,13 @@ def test_the_same_key_has_the_same_answer(second: dict[str, Any], violations: in
     assert broken(findings) == ({"same_key_same_answer": violations} if violations else {})
 
 
+def test_an_identifier_may_be_spelled_in_capitals() -> None:
+    told = answer(1, request_id=identifier(0xA).upper(), booking=identifier(0xB).upper())
+    held = row(1, request_id=identifier(0xA), booking=identifier(0xB))
+    assert broken(walked([held], [told])) == {}
+    assert broken(walked([held], [answer(1, request_id=identifier(0xA).upper(), booking=None)])) != {}
+
+
 def test_a_request_that_is_decided_twice_is_found_and_its_copy_is_none() -> None:
     again = row(3, request_id=identifier(1))
     found = walked([row(1), row(2), again], whole=False)
