@@ -61,7 +61,8 @@ class Wish:
     @property
     def wanted(self) -> list[Interval]:
         """The stored times."""
-        return [(start, start + self.length) for start in self.starts]
+        length = self.length
+        return [(start, start + length) for start in self.starts]
 
     @property
     def endless(self) -> bool:

@@ -28,7 +28,7 @@ MAX_WEEKDAY_NUMBER = 53
 MAX_PART = 60
 """Characters of a refused part that are quoted."""
 RULES = 1_024
-"""How many stored rules are kept as they were read: some 2 KB each."""
+"""How many stored rules, and how many texts of rules, are kept: some 2 KB each."""
 STRANGERS_RULES = 256
 """How many of those that were sent are kept: each is read two or three times on its way."""
 
@@ -109,18 +109,7 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
     @property
     def text(self) -> str:
         """The rule as RFC 5545 writes it: upper case, parts in a fixed order, defaults left out."""
-        parts = [
-            ("FREQ", self.frequency.value),
-            ("INTERVAL", "" if self.interval == 1 else str(self.interval)),
-            ("BYMONTH", _listed(self.by_month)),
-            ("BYMONTHDAY", _listed(self.by_month_day)),
-            ("BYDAY", ",".join(f"{number or ''}{WEEKDAYS[weekday]}" for number, weekday in self.by_day)),
-            ("BYSETPOS", _listed(self.by_set_position)),
-            ("WKST", WEEKDAYS[self.week_start] if self.week_start else ""),
-            ("COUNT", "" if self.count is None else str(self.count)),
-            ("UNTIL", "" if self.until is None else utc_text(self.until)),
-        ]
-        return ";".join(f"{name}={value}" for name, value in parts if value)
+        return _text_of(self)
 
     def implied_by(self, start: date) -> Rule:
         """The same rule with all that the series' first day implies written into it.
@@ -136,6 +125,22 @@ class Rule(msgspec.Struct, frozen=True, array_like=True):
         if self.frequency is Frequency.YEARLY and not months:
             months = (start.month,)
         return msgspec.structs.replace(self, by_month=months, by_month_day=(start.day,))
+
+
+@lru_cache(maxsize=RULES)
+def _text_of(rule: Rule) -> str:
+    parts = [
+        ("FREQ", rule.frequency.value),
+        ("INTERVAL", "" if rule.interval == 1 else str(rule.interval)),
+        ("BYMONTH", _listed(rule.by_month)),
+        ("BYMONTHDAY", _listed(rule.by_month_day)),
+        ("BYDAY", ",".join(f"{number or ''}{WEEKDAYS[weekday]}" for number, weekday in rule.by_day)),
+        ("BYSETPOS", _listed(rule.by_set_position)),
+        ("WKST", WEEKDAYS[rule.week_start] if rule.week_start else ""),
+        ("COUNT", "" if rule.count is None else str(rule.count)),
+        ("UNTIL", "" if rule.until is None else utc_text(rule.until)),
+    ]
+    return ";".join(f"{name}={value}" for name, value in parts if value)
 
 
 @lru_cache(maxsize=STRANGERS_RULES)
