@@ -33,11 +33,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--minutes", type=_minutes, default=2.0, help="How long faults are injected (default: 2).")
     parser.add_argument(
-        "--pause",
-        type=_pause,
-        default=2.0,
-        metavar="SECONDS",
-        help="Between two faults, on average, from 0.5 to 60 (default: 2).",
+        "--pause", type=_pause, metavar="SECONDS", help="Between two faults, on average, from 0.5 to 60 (default: 2)."
     )
     parser.add_argument(
         "--operations", type=_operations, help="End as soon as so many were asked for, though the minutes are not over."
