@@ -15,8 +15,8 @@ WORDS = 500
 
 
 def last_words(said: bytes) -> str:
-    """The end of what a process said, for a sentence about its failure."""
-    return said.decode(errors="replace").strip()[-WORDS:] or "no word"
+    """The end of what a process said, in one line, for a sentence about its failure."""
+    return " ".join(said.decode(errors="replace").split())[-WORDS:] or "no word"
 
 
 def begin(module: str, order: msgspec.Struct, lifeline: Lifeline) -> subprocess.Popen[bytes]:
