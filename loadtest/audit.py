@@ -41,6 +41,7 @@ AFTER_ALL = (1 << 63) - 1
 """More than any resource's number."""
 REPLICA_WITHIN_S = 30.0
 REPLICA_POLL_S = 0.1
+REPLICA_LOOKS = 4
 CONTENT = """
     SELECT
         (SELECT count(*)::text || ':' || coalesce(sum(hash_record_extended(ledger, 0)), 0) FROM ledger) AS ledger,
@@ -165,22 +166,26 @@ async def _comparing(database_url: str, replica_url: str | None, findings: Findi
 async def _check_replica(database_url: str, replica_url: str, findings: Findings) -> None:
     """Compare the replica, once it has what the primary had, with the primary.
 
-    That says something only while nothing is written: where they differ and something was, it is noted.
+    That says something only while nothing is written: where they differ and something was, they are compared again, as
+    a server writes now and then for itself; and where that goes on, it is noted.
     """
     async with connected(database_url) as connection, connected(replica_url) as replica:
-        written = await connection.fetchval(WRITTEN)
-        deadline = time.monotonic() + REPLICA_WITHIN_S
-        while not await replica.fetchval(REPLAYED, written):
-            if time.monotonic() > deadline:
-                findings.broken("replica", "", f"it has not caught up within {REPLICA_WITHIN_S:.0f} s")
-                return
-            await asyncio.sleep(REPLICA_POLL_S)
-        here, there = await asyncio.gather(*(_content(server) for server in (connection, replica)))
-        findings.looked_at("replica", sum(int(content.partition(":")[0]) for content in here.values()))
-        differing = [table for table, content in here.items() if there[table] != content]
-        if differing and await connection.fetchval(WRITTEN) != written:
+        for _ in range(REPLICA_LOOKS):
+            written = await connection.fetchval(WRITTEN)
+            deadline = time.monotonic() + REPLICA_WITHIN_S
+            while not await replica.fetchval(REPLAYED, written):
+                if time.monotonic() > deadline:
+                    findings.broken("replica", "", f"it has not caught up within {REPLICA_WITHIN_S:.0f} s")
+                    return
+                await asyncio.sleep(REPLICA_POLL_S)
+            here, there = await asyncio.gather(*(_content(server) for server in (connection, replica)))
+            differing = [table for table, content in here.items() if there[table] != content]
+            if not differing or await connection.fetchval(WRITTEN) == written:
+                break
+        else:
             findings.notes.append("the replica could not be compared with the primary, as it is being written to")
             return
+    findings.looked_at("replica", sum(int(content.partition(":")[0]) for content in here.values()))
     for table in differing:
         findings.broken("replica", "", f"its table {table} differs from the primary's")
 
