@@ -66,7 +66,6 @@ async def audit(
     began = time.monotonic()
     findings = Findings()
     size = _size(history)  # before the snapshot: whatever was answered by then has its row in it
-    at_most = min(SHARES_AT_MOST, os.cpu_count() or 1, size // SHARE_BYTES)
     async with (
         refused_in_a_sentence(),
         connected(database_url) as connection,
@@ -74,22 +73,7 @@ async def audit(
         _comparing(database_url, replica_url, findings),
     ):
         await connection.execute(UNHURRIED)
-        snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
-        borders = [NO_RESOURCE, *(await _borders(connection, at_most) if at_most > 1 else ()), AFTER_ALL]
-        shares = [
-            Share(
-                history=str(history),
-                size=size,
-                database_url=database_url,
-                snapshot=snapshot,
-                number=number,
-                of=len(borders) - 1,
-                first=first,
-                until=until,
-            )
-            for number, (first, until) in enumerate(pairwise(borders))
-        ]
-        for found in await check_each(shares):
+        for found in await check_each(await _share_out(connection, history, size, database_url)):
             findings.add(found)
     if findings.beyond:
         findings.notes.append(
@@ -114,6 +98,26 @@ def _size(history: Path) -> int:
     """How many bytes a history has. Raises StartupRefused where it is none."""
     with open_history(history):
         return history.stat().st_size
+
+
+async def _share_out(connection: Connection, history: Path, size: int, database_url: str) -> list[Share]:
+    """Divide an audit among as many processes as the history is worth, all in this transaction's snapshot."""
+    at_most = min(SHARES_AT_MOST, os.cpu_count() or 1, size // SHARE_BYTES)
+    snapshot = await connection.fetchval("SELECT pg_export_snapshot()")
+    borders = [NO_RESOURCE, *(await _borders(connection, at_most) if at_most > 1 else ()), AFTER_ALL]
+    return [
+        Share(
+            history=str(history),
+            size=size,
+            database_url=database_url,
+            snapshot=snapshot,
+            number=number,
+            of=len(borders) - 1,
+            first=first,
+            until=until,
+        )
+        for number, (first, until) in enumerate(pairwise(borders))
+    ]
 
 
 async def _borders(connection: Connection, shares: int) -> Sequence[int]:
